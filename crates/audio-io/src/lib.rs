@@ -1,0 +1,1 @@
+//! Audio hardware behind one backend trait: JACK, a paced timer, a virtual clock.

@@ -1,0 +1,2 @@
+//! The omega command line.
+fn main() {}

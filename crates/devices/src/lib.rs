@@ -1,0 +1,1 @@
+//! The built-in effects and the clip reader.

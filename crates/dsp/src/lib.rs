@@ -1,0 +1,1 @@
+//! SIMD kernels, filters, envelopes, metering and deterministic maths, each with a scalar reference.

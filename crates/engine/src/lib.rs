@@ -1,0 +1,1 @@
+//! Executes a schedule on the audio thread: transport, metering, hand-over.

@@ -1,0 +1,1 @@
+//! Compiles a graph specification into a schedule by named passes.

@@ -1,0 +1,1 @@
+//! One pure function: a project becomes a graph specification.

@@ -1,0 +1,1 @@
+//! Audio files in and out: decode, convert, stream, peak files, loudness.

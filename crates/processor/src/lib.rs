@@ -1,0 +1,1 @@
+//! The one contract of everything that makes sound.

@@ -1,0 +1,1 @@
+//! Real-time primitives: block pools, FIFOs, latest-value cells, deferred reclaim, guards.

@@ -1,0 +1,1 @@
+//! The document: project, tracks, clips, edits, undo and the folder format.

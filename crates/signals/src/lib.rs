@@ -1,0 +1,1 @@
+//! Test signals and comparison, without dependencies.

@@ -1,0 +1,1 @@
+//! The headless application: joins document, engine, media and hardware.

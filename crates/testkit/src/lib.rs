@@ -1,0 +1,1 @@
+//! Integration harness: graph generators, oracles, seeded faults.

@@ -1,0 +1,1 @@
+//! Exact time: frames, ticks, sample rates, tempo maps and time signatures.
