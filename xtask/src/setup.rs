@@ -1,0 +1,195 @@
+//! `cargo xtask setup`: the Debian packages that a fresh machine lacks.
+//!
+//! The workspace itself builds with Rust and a C compiler (which Rust's linker needs anyway); everything listed here is
+//! for tests and the demo. A test whose package is absent says `SKIPPED: …`, and `cargo xtask test` repeats it at the end.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Result, shell};
+
+/// A Debian package, how one sees that it is there, and what it is for.
+struct Package {
+    name: &'static str,
+    /// A program in `PATH` or, with a leading slash, a file or folder; for systems without dpkg.
+    sign: &'static str,
+    why: &'static str,
+}
+
+const PACKAGES: &[Package] = &[
+    Package {
+        name: "jackd2",
+        sign: "jackd",
+        why: "a JACK server with a dummy driver: tests and the demo play through it",
+    },
+    Package {
+        name: "strace",
+        sign: "strace",
+        why: "kills the program at every system call in turn: crash tests",
+    },
+    Package {
+        name: "qemu-user",
+        sign: "qemu-x86_64",
+        why: "a processor without AVX and FMA: determinism tests",
+    },
+    Package { name: "flac", sign: "flac", why: "an independent FLAC coder to compare ours with" },
+    Package { name: "sox", sign: "sox", why: "an independent reader and writer of audio files" },
+    Package { name: "git", sign: "git", why: "merges of project.json in the session tests" },
+    Package {
+        name: "sonic-pi-samples",
+        sign: "/usr/share/sonic-pi/samples",
+        why: "165 real FLAC files: import, play and render tests",
+    },
+    Package {
+        name: "hydrogen-data",
+        sign: "/usr/share/hydrogen/data/drumkits",
+        why: "drum kits as WAV and FLAC: import, play and render tests",
+    },
+];
+
+/// Installs what is missing; asks first unless we are root or `yes` says so.
+///
+/// # Errors
+/// When packages are missing and were not installed; the message holds the command to run.
+pub fn run(yes: bool) -> Result {
+    check_components()?;
+    let missing = missing();
+    if missing.is_empty() {
+        println!("all {} packages are there", PACKAGES.len());
+        return Ok(());
+    }
+    println!("missing:");
+    for package in &missing {
+        println!("  {:<18} {}", package.name, package.why);
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    let by_hand = format!("sudo apt-get install --no-install-recommends {}", names.join(" "));
+    if shell::find("apt-get").is_none() {
+        return Err(format!(
+            "this is not a Debian system: install the equivalents of {} by hand",
+            names.join(", ")
+        )
+        .into());
+    }
+    let root = is_root();
+    let sudo = !root && shell::find("sudo").is_some();
+    if !root && !sudo {
+        return Err(
+            format!("installing needs root; as root, run: {}", by_hand.trim_start_matches("sudo ")).into()
+        );
+    }
+    let agreed = root || yes || (shell::interactive() && shell::ask(&format!("run `{by_hand}`?")));
+    if !agreed {
+        return Err(format!("packages are missing; run: {by_hand}").into());
+    }
+    install(&names, sudo)?;
+    let still: Vec<&str> = self::missing().iter().map(|package| package.name).collect();
+    if still.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("still missing after the installation: {}", still.join(", ")).into())
+    }
+}
+
+/// The names of packages that are missing.
+pub fn missing_names() -> Vec<&'static str> {
+    missing().iter().map(|package| package.name).collect()
+}
+
+fn missing() -> Vec<&'static Package> {
+    let known = installed_by_dpkg();
+    PACKAGES
+        .iter()
+        .filter(|package| !known.iter().any(|name| name == package.name) && !sign_is_there(package))
+        .collect()
+}
+
+fn sign_is_there(package: &Package) -> bool {
+    if package.sign.starts_with('/') {
+        Path::new(package.sign).exists()
+    } else {
+        shell::find(package.sign).is_some()
+    }
+}
+
+/// The names among ours that dpkg has installed; empty where there is no dpkg.
+fn installed_by_dpkg() -> Vec<String> {
+    let mut query = Command::new("dpkg-query");
+    query
+        .args(["-W", "-f", "${Package} ${db:Status-Status}\n"])
+        .args(PACKAGES.iter().map(|package| package.name));
+    let Ok(output) = query.output() else { return Vec::new() };
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().filter_map(|line| line.strip_suffix(" installed")).map(str::to_owned).collect()
+}
+
+/// Formatting and lints are parts of the Rust toolchain that a minimal installation leaves out.
+fn check_components() -> Result {
+    for (sub, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if !shell::succeeds(&mut shell::cargo(&[sub, "--version"])) {
+            return Err(format!(
+                "the Rust toolchain lacks {component}; run: rustup component add {component}"
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn install(names: &[&str], sudo: bool) -> Result {
+    if !package_lists_exist() {
+        shell::run(apt(sudo).arg("update"))?;
+    }
+    if shell::run(&mut install_command(names, sudo)).is_ok() {
+        return Ok(());
+    }
+    // Old lists name packages that the mirror has replaced since.
+    shell::run(apt(sudo).arg("update"))?;
+    shell::run(&mut install_command(names, sudo))
+}
+
+fn install_command(names: &[&str], sudo: bool) -> Command {
+    let mut command = apt(sudo);
+    command.args(["install", "--yes", "--no-install-recommends"]).args(names);
+    command
+}
+
+/// apt-get without questions: jackd2 would ask whether to grant real-time priority.
+fn apt(sudo: bool) -> Command {
+    let mut command = Command::new(if sudo { "sudo" } else { "env" });
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]).stdin(std::process::Stdio::null());
+    command
+}
+
+fn package_lists_exist() -> bool {
+    let Ok(folder) = std::fs::read_dir("/var/lib/apt/lists") else { return false };
+    folder.flatten().any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_says_why_and_how_it_is_seen() {
+        for (at, package) in PACKAGES.iter().enumerate() {
+            assert!(!package.why.is_empty() && !package.sign.is_empty(), "{}", package.name);
+            assert!(PACKAGES[..at].iter().all(|other| other.name != package.name), "{} twice", package.name);
+        }
+    }
+
+    #[test]
+    fn installing_never_waits_for_an_answer() {
+        for sudo in [false, true] {
+            let line = shell::line(&install_command(&["a", "b"], sudo));
+            assert!(line.contains("DEBIAN_FRONTEND=noninteractive apt-get"), "{line}");
+            assert!(line.ends_with("install --yes --no-install-recommends a b"), "{line}");
+            assert_eq!(line.starts_with("sudo "), sudo);
+        }
+    }
+}

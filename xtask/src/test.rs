@@ -1,0 +1,100 @@
+//! `cargo xtask test`: everything that must hold, in one command, on a fresh machine.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::scan::Scanner;
+use crate::shell::{self, Stages};
+use crate::{Result, check, setup, workspace};
+
+/// Sets up, checks, and runs every test. Goes on after a failure, so that one run shows all of them.
+///
+/// # Errors
+/// Names the stages that failed.
+pub fn run(yes: bool) -> Result {
+    let mut stages = Stages::default();
+    let mut scanner = Scanner::default();
+    stages.stage("setup", || prepare(yes));
+    check::add_stages(&mut stages, false);
+    stages.stage("tests", || {
+        let mut command = shell::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
+        command.args(["--lib", "--bins", "--tests", "--examples", "--", "--show-output"]);
+        run_tests(&mut command, "tests", &mut scanner)
+    });
+    stages.stage("doc tests", || {
+        let mut command = shell::cargo(&["test", "--locked", "--workspace", "--no-fail-fast", "--doc"]);
+        run_tests(&mut command, "doc-tests", &mut scanner)
+    });
+    stages.stage("loom models", || loom(&mut scanner));
+    report(&scanner);
+    stages.finish()
+}
+
+/// Installs what is missing where that is possible; where it is not, the tests that need it say so themselves.
+fn prepare(yes: bool) -> Result {
+    if let Err(error) = setup::run(yes) {
+        let missing = setup::missing_names();
+        if missing.is_empty() {
+            return Err(error);
+        }
+        println!(
+            "{error}\ngoing on without {}: tests that need them are skipped and listed at the end",
+            missing.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// The lock-free structures of `rt` under loom, which tries every interleaving up to its preemption bound.
+fn loom(scanner: &mut Scanner) -> Result {
+    let before = scanner.passed;
+    let mut command =
+        shell::cargo(&["test", "--locked", "--release", "--package", "omega-rt", "--no-fail-fast"]);
+    command.args(["--test", "loom", "--", "--show-output"]);
+    command.env("RUSTFLAGS", "--cfg loom").env("LOOM_MAX_PREEMPTIONS", "3");
+    command.env("CARGO_TARGET_DIR", target()?.join("loom"));
+    run_tests(&mut command, "loom", scanner)?;
+    if scanner.passed == before { Err("no loom model ran".into()) } else { Ok(()) }
+}
+
+fn target() -> Result<PathBuf> {
+    Ok(workspace::metadata()?.target_directory.into_std_path_buf())
+}
+
+/// Runs a test command, shows what a person should see, and keeps the whole output in `target/xtask/NAME.log`.
+fn run_tests(command: &mut Command, name: &str, scanner: &mut Scanner) -> Result {
+    let folder = target()?.join("xtask");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join(format!("{name}.log"));
+    let mut log = File::create(&path)?;
+    let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
+    let output = child.stdout.take().ok_or("the output of cargo test cannot be read")?;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        writeln!(log, "{line}")?;
+        if scanner.line(&line) {
+            println!("{line}");
+        }
+    }
+    let status = child.wait()?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!("{} ({status}); whole output: {}", shell::line(command), path.display()).into())
+}
+
+fn report(scanner: &Scanner) {
+    println!("\n== summary");
+    println!("{} passed, {} failed, {} ignored", scanner.passed, scanner.failed, scanner.ignored);
+    if scanner.skips.is_empty() {
+        println!("no test was skipped");
+        return;
+    }
+    println!("SKIPPED on this machine ({}):", scanner.skips.len());
+    for skip in &scanner.skips {
+        println!("  {}: {}", skip.test, skip.reason);
+    }
+}
