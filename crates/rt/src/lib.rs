@@ -2,15 +2,31 @@
 //!
 //! | module | what it is | audio thread |
 //! |---|---|---|
-//! | [`owned`] | [`Owned`], [`AlignedBuffer`]: heap values made elsewhere | use, never make or drop |
+//! | [`owned`] | [`Owned`], [`Shared`], [`AlignedBuffer`]: heap values made elsewhere | use, never make or drop |
 //! | [`fifo`] | [`Producer`]/[`Consumer`]: every message counts, single or batched | both ends, wait-free |
+//! | [`latest`] | latest-value cells and [`AtomicF32`]: only the newest value counts | both ends, wait-free |
+//! | [`meter`] | [`PeakCell`]: peaks and energies for meters | writes, wait-free |
+//! | [`pcm`] | [`PcmSource`]: recorded audio that another thread pages in | reads |
+//! | [`denormals`] | [`FlushDenormals`] | enter at each callback |
 //! | [`guard`] | counts allocations, frees and locks inside an [`RtScope`] | enter at each callback |
 #![no_std]
 
+pub mod denormals;
 pub mod fifo;
 pub mod guard;
+pub mod latest;
+pub mod meter;
 pub mod owned;
+pub mod pcm;
+#[cfg(loom)]
+pub mod sync;
+#[cfg(not(loom))]
+mod sync;
 
+pub use denormals::FlushDenormals;
 pub use fifo::{Consumer, Producer};
 pub use guard::{RtCounts, RtScope};
-pub use owned::{AlignedBuffer, Owned};
+pub use latest::{AtomicF32, LatestReader, LatestWriter};
+pub use meter::{MeterReading, PeakCell};
+pub use owned::{AlignedBuffer, Owned, Shared};
+pub use pcm::{PcmSource, RamPcm};

@@ -7,6 +7,7 @@
 extern crate alloc;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
@@ -60,6 +61,62 @@ impl<T: ?Sized> DerefMut for Owned<T> {
 }
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Owned<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A pointer to a heap value that several threads share, made off the audio thread.
+///
+/// Its only constructor is `From<Arc<T>>`. Reading through it and cloning it is real-time safe (a clone is one atomic
+/// increment); dropping it is only if another clone is certain to outlive it, because the last one frees the value.
+///
+/// ```
+/// use omega_rt::{Shared, latest::AtomicF32};
+/// let level = Shared::from(std::sync::Arc::new(AtomicF32::new(1.0)));
+/// let seen_elsewhere = level.clone();
+/// level.store(0.5);
+/// assert_eq!(seen_elsewhere.load(), 0.5);
+/// ```
+pub struct Shared<T: ?Sized>(Arc<T>);
+
+impl<T: ?Sized> Shared<T> {
+    /// Gives the reference-counted pointer back.
+    #[must_use]
+    pub fn into_arc(self) -> Arc<T> {
+        self.0
+    }
+
+    /// True if both point to the same value.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T: ?Sized> Clone for Shared<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: ?Sized> From<Arc<T>> for Shared<T> {
+    fn from(value: Arc<T>) -> Self {
+        Self(value)
+    }
+}
+
+impl<T: ?Sized> Deref for Shared<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
