@@ -1,0 +1,179 @@
+//! The last step before a callback, the same for every backend: guards, measurements, the fence for panics.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::mpsc::Sender;
+
+use omega_rt::RtScope;
+
+use crate::callback::{AudioCallback, HardwareTime, IoBlock, IoFlags, MAX_CHANNELS, planes, planes_mut};
+use crate::priority;
+use crate::shared::Shared;
+
+/// Owns the callback while a stream runs. Dropping it, which never happens on the audio thread, sends the callback home.
+pub(crate) struct Runner {
+    callback: Option<Box<dyn AudioCallback>>,
+    home: Sender<Box<dyn AudioCallback>>,
+    shared: Arc<Shared>,
+    measure: bool,
+    promote: bool,
+    xruns_seen: u64,
+}
+
+/// Where a block lies, as the backend knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tick {
+    pub frames: usize,
+    pub time: HardwareTime,
+    pub rate: u32,
+    pub freewheel: bool,
+    /// Frames lost since the previous block.
+    pub lost: i64,
+}
+
+impl Runner {
+    pub(crate) fn new(
+        callback: Box<dyn AudioCallback>,
+        home: Sender<Box<dyn AudioCallback>>,
+        shared: Arc<Shared>,
+        measure: bool,
+    ) -> Self {
+        Self { callback: Some(callback), home, shared, measure, promote: true, xruns_seen: 0 }
+    }
+
+    /// For a backend whose thread is not ours to promote.
+    pub(crate) fn without_promotion(mut self) -> Self {
+        self.promote = false;
+        self
+    }
+
+    /// Hands one block to the callback. `inputs` and `outputs` give `widths.0` and `widths.1` slices of `tick.frames`
+    /// frames each. Real-time safe, but for the first call, which promotes the thread.
+    pub(crate) fn run<'a>(
+        &mut self,
+        inputs: impl Iterator<Item = &'a [f32]>,
+        outputs: impl Iterator<Item = &'a mut [f32]>,
+        widths: (usize, usize),
+        tick: Tick,
+    ) {
+        match widths.0.max(widths.1) {
+            0..=8 => self.run_planes::<8>(inputs, outputs, tick),
+            9..=64 => self.run_planes::<64>(inputs, outputs, tick),
+            _ => self.run_planes::<MAX_CHANNELS>(inputs, outputs, tick),
+        }
+    }
+
+    fn run_planes<'a, const N: usize>(
+        &mut self,
+        inputs: impl Iterator<Item = &'a [f32]>,
+        outputs: impl Iterator<Item = &'a mut [f32]>,
+        tick: Tick,
+    ) {
+        let (inputs, input_count) = planes::<N>(inputs);
+        let (mut outputs, output_count) = planes_mut::<N>(outputs);
+        let inputs = inputs.get(..input_count).unwrap_or_default();
+        let outputs = outputs.get_mut(..output_count).unwrap_or_default();
+        self.prepare(tick);
+        let Some(callback) = self.callback.as_deref_mut().filter(|_| !self.shared.failed.load(Relaxed))
+        else {
+            return;
+        };
+        let xruns = self.shared.xruns.load(Relaxed);
+        let flags = IoFlags { xrun: xruns != self.xruns_seen, freewheel: tick.freewheel, lost: tick.lost };
+        self.xruns_seen = xruns;
+        let mut io =
+            IoBlock { inputs, outputs, frames: tick.frames, time: tick.time, rate: tick.rate, flags };
+
+        let cpu_before = if self.measure { thread_cpu() } else { 0 };
+        let before = self.shared.now();
+        let scope = RtScope::enter();
+        let outcome = catch_unwind(AssertUnwindSafe(|| callback.process(&mut io)));
+        let counts = scope.counts();
+        drop(scope);
+        let elapsed = self.shared.now().saturating_sub(before);
+        if self.measure {
+            self.shared.counters.cpu.record(thread_cpu().saturating_sub(cpu_before));
+        }
+        if let Err(panic) = outcome {
+            for output in io.outputs.iter_mut() {
+                output.fill(0.0);
+            }
+            self.shared.failed.store(true, SeqCst);
+            // Dropping the payload could panic again; a failed callback may leak it.
+            std::mem::forget(panic);
+        }
+        self.count(tick, elapsed, &counts);
+    }
+
+    /// What has to be done before a block, callback or not.
+    fn prepare(&mut self, tick: Tick) {
+        let counters = &self.shared.counters;
+        self.shared.last_callback.store(self.shared.now(), Relaxed);
+        if self.promote {
+            self.promote = false;
+            counters.priority.set(priority::promote_this_thread(tick.frames, tick.rate));
+        }
+        if counters.reset.load(Relaxed) && counters.reset.swap(false, SeqCst) {
+            counters.elapsed.clear();
+            counters.cpu.clear();
+            for counter in
+                [&counters.callbacks, &counters.late, &counters.allocations, &counters.frees, &counters.locks]
+            {
+                counter.store(0, Relaxed);
+            }
+            counters.frames.store(0, Relaxed);
+            counters.lost.store(0, Relaxed);
+        }
+    }
+
+    fn count(&self, tick: Tick, elapsed: u64, violations: &omega_rt::RtCounts) {
+        let counters = &self.shared.counters;
+        counters.elapsed.record(elapsed);
+        let frames = i64::try_from(tick.frames).unwrap_or(0);
+        counters.frames.store(counters.frames.load(Relaxed).wrapping_add(frames), Relaxed);
+        counters.lost.store(counters.lost.load(Relaxed).wrapping_add(tick.lost), Relaxed);
+        if !tick.freewheel && elapsed > nanos_of(tick.frames as u64, tick.rate) {
+            add(&counters.late, 1);
+        }
+        add(&counters.allocations, violations.allocations);
+        add(&counters.frees, violations.frees);
+        add(&counters.locks, violations.locks);
+        // Last, so that who sees this many callbacks sees what they counted.
+        let callbacks = counters.callbacks.load(Relaxed).wrapping_add(1);
+        counters.callbacks.store(callbacks, std::sync::atomic::Ordering::Release);
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        if let Some(callback) = self.callback.take() {
+            // The owner may be gone already; then the callback is dropped here, off the audio thread.
+            drop(self.home.send(callback));
+        }
+    }
+}
+
+/// The audio thread is the only writer, so no locked instruction is needed.
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(amount), Relaxed);
+}
+
+/// How long `frames` last at `rate`, in nanoseconds, rounded down.
+pub(crate) fn nanos_of(frames: u64, rate: u32) -> u64 {
+    let nanos = u128::from(frames) * 1_000_000_000 / u128::from(rate.max(1));
+    u64::try_from(nanos).unwrap_or(u64::MAX)
+}
+
+/// CPU time of this thread in nanoseconds. A system call.
+#[cfg(unix)]
+fn thread_cpu() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0).saturating_mul(1_000_000_000)
+        + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+#[cfg(not(unix))]
+fn thread_cpu() -> u64 {
+    0
+}
