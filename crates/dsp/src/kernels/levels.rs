@@ -1,0 +1,168 @@
+//! Looking at a buffer: peak, sum of squares, silence, NaN and infinity.
+
+use super::{Kernels, dispatch, one_at_a_time};
+use crate::simd::lanes::{Lanes, WIDTH, Wide};
+
+/// Exponent bits of an `f32`: all set in NaN and infinity.
+const EXPONENT: u32 = 0x7f80_0000;
+/// All bits but the sign.
+const MAGNITUDE: u32 = 0x7fff_ffff;
+
+impl Kernels {
+    /// The largest magnitude in the buffer; +0 for an empty one. NaN samples are passed over.
+    #[must_use]
+    pub fn peak(self, buf: &[f32]) -> f32 {
+        dispatch!(self.level, peak, (buf: &[f32]) -> f32)
+    }
+
+    /// Adds the squares of the samples to eight partial sums: the square of `buf[i]` goes to `sums[(phase + i) % 8]`, in the order of
+    /// `i`. With `phase` = the absolute frame of `buf[0]` the sums do not depend on how a signal is cut into blocks.
+    pub fn add_squares(self, sums: &mut [f64; WIDTH], buf: &[f32], phase: u64) {
+        dispatch!(self.level, add_squares,
+            (sums: &mut [f64; WIDTH], buf: &[f32], phase: u64)
+        );
+    }
+
+    /// The peak and the sum of squares in one call; the order of the sum is that of [`Kernels::add_squares`] with phase 0,
+    /// folded by [`fold_squares`].
+    #[must_use]
+    pub fn peak_and_sum_squares(self, buf: &[f32]) -> (f32, f64) {
+        let mut sums = [0.0; WIDTH];
+        self.add_squares(&mut sums, buf, 0);
+        (self.peak(buf), fold_squares(&sums))
+    }
+
+    /// Whether all samples are +0 or −0; true for an empty buffer.
+    #[must_use]
+    pub fn is_silent(self, buf: &[f32]) -> bool {
+        dispatch!(self.level, is_silent, (buf: &[f32]) -> bool)
+    }
+
+    /// Whether no sample is NaN or infinite; true for an empty buffer.
+    #[must_use]
+    pub fn is_finite(self, buf: &[f32]) -> bool {
+        dispatch!(self.level, is_finite, (buf: &[f32]) -> bool)
+    }
+}
+
+/// The sum of the partial sums of [`Kernels::add_squares`], in a fixed order (a balanced tree).
+#[must_use]
+pub fn fold_squares(s: &[f64; WIDTH]) -> f64 {
+    ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]))
+}
+
+/// The lane of an absolute frame.
+fn lane(frame: u64) -> usize {
+    #[allow(clippy::cast_possible_truncation, reason = "less than 8")]
+    {
+        (frame % WIDTH as u64) as usize
+    }
+}
+
+mod scalar {
+    use super::{EXPONENT, MAGNITUDE, WIDTH, lane, one_at_a_time};
+
+    pub fn peak(buf: &[f32]) -> f32 {
+        let mut peak = 0.0;
+        for x in buf {
+            let magnitude = one_at_a_time(x.abs());
+            if magnitude > peak {
+                peak = magnitude;
+            }
+        }
+        peak
+    }
+
+    pub fn add_squares(sums: &mut [f64; WIDTH], buf: &[f32], phase: u64) {
+        for (i, x) in (0..).zip(buf) {
+            let x = f64::from(one_at_a_time(*x));
+            if let Some(sum) = sums.get_mut(lane(phase.wrapping_add(i))) {
+                *sum += x * x;
+            }
+        }
+    }
+
+    pub fn is_silent(buf: &[f32]) -> bool {
+        buf.iter().all(|x| x.to_bits() & MAGNITUDE == 0)
+    }
+
+    pub fn is_finite(buf: &[f32]) -> bool {
+        buf.iter().all(|x| x.to_bits() & EXPONENT != EXPONENT)
+    }
+}
+
+mod vector {
+    use super::{EXPONENT, Lanes, MAGNITUDE, WIDTH, Wide, lane};
+
+    #[inline(always)]
+    pub fn peak<V: Lanes>(buf: &[f32]) -> f32 {
+        let (pairs, rest) = buf.as_chunks::<{ 2 * WIDTH }>();
+        let mut peaks = [V::splat(0.0); 2];
+        for pair in pairs {
+            for (peak, chunk) in peaks.iter_mut().zip(pair.as_chunks().0) {
+                // The new sample first: a NaN leaves the peak alone.
+                *peak = V::load(chunk).abs().max(*peak);
+            }
+        }
+        let mut lanes = [0.0; WIDTH];
+        peaks[0].max(peaks[1]).store(&mut lanes);
+        lanes
+            .into_iter()
+            .chain(rest.iter().map(|x| x.abs()))
+            .fold(0.0, |peak, x| if x > peak { x } else { peak })
+    }
+
+    #[inline(always)]
+    pub fn add_squares<V: Lanes>(sums: &mut [f64; WIDTH], buf: &[f32], phase: u64) {
+        // Up to the next frame of lane 0 one by one, then whole vectors.
+        let (head, body) = buf.split_at((WIDTH - lane(phase)).min(buf.len()) % WIDTH);
+        super::scalar::add_squares(sums, head, phase);
+        if lane(phase.wrapping_add(head.len() as u64)) != 0 {
+            return super::scalar::add_squares(sums, body, phase.wrapping_add(head.len() as u64));
+        }
+        let (chunks, rest) = body.as_chunks::<WIDTH>();
+        let mut wide = V::Wide::load(sums);
+        for chunk in chunks {
+            let x = V::load(chunk).widen();
+            wide = wide + x * x;
+        }
+        wide.store(sums);
+        super::scalar::add_squares(sums, rest, 0);
+    }
+
+    #[inline(always)]
+    pub fn is_silent<V: Lanes>(buf: &[f32]) -> bool {
+        // A strip at a time, so that a loud buffer is left soon.
+        let (strips, rest) = buf.as_chunks::<{ 8 * WIDTH }>();
+        for strip in strips {
+            let any =
+                strip.as_chunks().0.iter().fold(V::splat(0.0), |any, chunk| any.or_bits(V::load(chunk)));
+            let mut lanes = [0.0; WIDTH];
+            any.store(&mut lanes);
+            if lanes.iter().fold(0, |any, x| any | x.to_bits()) & MAGNITUDE != 0 {
+                return false;
+            }
+        }
+        super::scalar::is_silent(rest)
+    }
+
+    #[inline(always)]
+    pub fn is_finite<V: Lanes>(buf: &[f32]) -> bool {
+        // Magnitudes order like integers: adding one unit of the exponent to NaN or infinity reaches the sign bit.
+        let (strips, rest) = buf.as_chunks::<{ 8 * WIDTH }>();
+        for strip in strips {
+            let any = strip.as_chunks().0.iter().fold(V::splat(0.0), |any, chunk| {
+                let magnitude = V::load(chunk).and_bits(V::splat_bits(MAGNITUDE));
+                any.or_bits(
+                    magnitude.add_bits(V::splat_bits(!EXPONENT & MAGNITUDE).add_bits(V::splat_bits(1))),
+                )
+            });
+            let mut lanes = [0.0; WIDTH];
+            any.store(&mut lanes);
+            if lanes.iter().fold(0, |any, x| any | x.to_bits()) & !MAGNITUDE != 0 {
+                return false;
+            }
+        }
+        super::scalar::is_finite(rest)
+    }
+}
