@@ -7,14 +7,24 @@
 #![no_std]
 
 mod as_text;
+mod curve;
+mod edit;
+mod map;
 mod meter;
+mod meter_map;
 mod point;
+mod position;
 mod rate;
 mod tempo;
+mod text;
 mod units;
 
+pub use map::{Ramp, TempoMap, TempoMapError, TempoPoint};
 pub use meter::{Bbt, TimeSignature, TimeSignatureError};
-pub use point::{TimeBase, TimePoint, TimeRange, TimeRangeError};
+pub use meter_map::{BbtError, MeterError, MeterPoint};
+pub use point::{TimeBase, TimeLength, TimePoint, TimeRange, TimeRangeError};
+pub use position::{FramePosition, TickPosition};
 pub use rate::{SampleRate, SampleRateError};
 pub use tempo::{Tempo, TempoError};
+pub use text::{ClockTime, Part, TimeTextError};
 pub use units::{Frames, TICKS_PER_QUARTER, Ticks};

@@ -37,6 +37,27 @@ impl TimePoint {
     }
 }
 
+/// A length of time in one time base. How long a musical length lasts depends on where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeLength {
+    /// A musical length.
+    Musical(Ticks),
+    /// A length in frames at the session's rate.
+    Absolute(Frames),
+}
+
+impl TimeLength {
+    /// What the length is measured in.
+    #[must_use]
+    pub const fn base(self) -> TimeBase {
+        match self {
+            Self::Musical(_) => TimeBase::Musical,
+            Self::Absolute(_) => TimeBase::Absolute,
+        }
+    }
+}
+
 /// A stretch of the time line, `start` inside and `end` outside, both in one time base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
