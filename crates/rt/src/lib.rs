@@ -7,6 +7,8 @@
 //! | [`latest`] | latest-value cells and [`AtomicF32`]: only the newest value counts | both ends, wait-free |
 //! | [`meter`] | [`PeakCell`]: peaks and energies for meters | writes, wait-free |
 //! | [`pcm`] | [`PcmSource`]: recorded audio that another thread pages in | reads |
+//! | [`pool`] | [`BlockPool`]: fixed-size blocks, lock-free, O(1) | takes and gives back |
+//! | [`reclaim`] | [`Reclaim`]/[`Reclaimer`]: what is dropped elsewhere | gives away, wait-free |
 //! | [`denormals`] | [`FlushDenormals`] | enter at each callback |
 //! | [`guard`] | counts allocations, frees and locks inside an [`RtScope`] | enter at each callback |
 #![no_std]
@@ -15,9 +17,12 @@ pub mod denormals;
 pub mod fifo;
 pub mod guard;
 pub mod latest;
+mod lines;
 pub mod meter;
 pub mod owned;
 pub mod pcm;
+pub mod pool;
+pub mod reclaim;
 #[cfg(loom)]
 pub mod sync;
 #[cfg(not(loom))]
@@ -30,3 +35,5 @@ pub use latest::{AtomicF32, LatestReader, LatestWriter};
 pub use meter::{MeterReading, PeakCell};
 pub use owned::{AlignedBuffer, Owned, Shared};
 pub use pcm::{PcmSource, RamPcm};
+pub use pool::{Block, BlockPool, PoolBox, PoolCache, SampleBlock};
+pub use reclaim::{Reclaim, Reclaimer};

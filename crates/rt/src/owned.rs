@@ -6,16 +6,16 @@
 //! [`RtScope`](crate::guard::RtScope) as a free.
 extern crate alloc;
 
+use crate::lines::{LINE_BYTES, LINE_SAMPLES, Line, zeroed_lines};
 use alloc::boxed::Box;
+use alloc::collections::TryReserveError;
 use alloc::sync::Arc;
+use core::any::Any;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 /// Alignment in bytes of every [`AlignedBuffer`]: one cache line, and a multiple of every SIMD width in use.
-pub const ALIGNMENT: usize = 64;
-
-/// Samples in one line of an [`AlignedBuffer`].
-const LINE: usize = ALIGNMENT / size_of::<f32>();
+pub const ALIGNMENT: usize = LINE_BYTES;
 
 /// An owning pointer to a heap value that was made off the audio thread.
 ///
@@ -29,6 +29,15 @@ const LINE: usize = ALIGNMENT / size_of::<f32>();
 /// assert_eq!(&gains[..], &[1.0, 0.25]);
 /// ```
 pub struct Owned<T: ?Sized>(Box<T>);
+
+impl<T: Any + Send> Owned<T> {
+    /// Forgets the type, so that values of many types go through one [`Reclaim`](crate::reclaim::Reclaim). Nothing is
+    /// copied or allocated: real-time safe.
+    #[must_use]
+    pub fn erase(self) -> Owned<dyn Any + Send> {
+        Owned(self.0)
+    }
+}
 
 impl<T: ?Sized> Owned<T> {
     /// Gives the box back. Real-time safe by itself (nothing is copied or freed).
@@ -122,11 +131,6 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Shared<T> {
     }
 }
 
-/// One cache line of samples.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; LINE]);
-
 /// A slab of `f32` samples that starts on a 64-byte boundary and is a whole number of 64-byte lines in memory.
 ///
 /// Made zeroed, off the audio thread; every page was written, so that its first use on the audio thread does not
@@ -138,16 +142,26 @@ pub struct AlignedBuffer {
 
 impl AlignedBuffer {
     /// Makes `len` zero samples. Allocates: not for the audio thread.
+    ///
+    /// # Panics
+    /// If there is not enough memory; see [`try_zeroed`](Self::try_zeroed) for lengths that come from outside.
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
-        let lines = core::iter::repeat_n(Line([0.0; LINE]), len.div_ceil(LINE)).collect::<Box<[Line]>>();
-        Self { lines: Owned::from(lines), len }
+        Self::try_zeroed(len).unwrap_or_else(|_| panic!("no memory for a buffer of {len} samples"))
+    }
+
+    /// Makes `len` zero samples. Allocates: not for the audio thread.
+    ///
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn try_zeroed(len: usize) -> Result<Self, TryReserveError> {
+        Ok(Self { lines: Owned::from(zeroed_lines(len.div_ceil(LINE_SAMPLES))?), len })
     }
 
     /// The smallest multiple of 16 samples (64 bytes) that holds `len`: a stride that keeps each row of a slab aligned.
     #[must_use]
     pub const fn aligned_len(len: usize) -> usize {
-        len.next_multiple_of(LINE)
+        len.next_multiple_of(LINE_SAMPLES)
     }
 }
 

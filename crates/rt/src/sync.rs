@@ -7,7 +7,7 @@
 pub(crate) use loom::{
     cell::UnsafeCell,
     sync::Arc,
-    sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence},
 };
 
 #[cfg(not(loom))]
@@ -17,7 +17,7 @@ pub(crate) use real::*;
 mod real {
     extern crate alloc;
     pub(crate) use alloc::sync::Arc;
-    pub(crate) use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
     /// `core::cell::UnsafeCell` with loom's interface.
     #[derive(Debug)]
@@ -88,5 +88,7 @@ pub(crate) mod faults {
     }
 
     pub(crate) static RELAXED_PUBLISH: Fault = Fault;
+    pub(crate) static UNTAGGED_INDEX: Fault = Fault;
+    pub(crate) static EARLY_FREE: Fault = Fault;
     pub(crate) static UNCHECKED_READ: Fault = Fault;
 }
