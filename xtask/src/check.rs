@@ -1,7 +1,7 @@
 //! `cargo xtask check`: what can be known without running the programs.
 
 use crate::shell::{self, Stages};
-use crate::{Result, edges, fences, licences, sources, workspace};
+use crate::{Result, claims, edges, fences, licences, sources, workspace};
 
 /// Runs every check and reports all failures together. `quick` leaves out what compiles.
 ///
@@ -19,6 +19,7 @@ pub fn add_stages(stages: &mut Stages, quick: bool) {
     stages.stage("licences", check_licences);
     stages.stage("fences", || verdict(&fences::violations()?));
     stages.stage("sources", check_sources);
+    stages.stage("pages", || verdict(&claims::violations()?));
     stages.stage("formatting", || shell::run(&mut shell::cargo(&["fmt", "--all", "--check"])));
     if quick {
         return;

@@ -4,6 +4,7 @@
 //! touches audio: it installs, checks, tests, and runs the programs of the workspace.
 
 mod check;
+mod claims;
 mod demo;
 mod edges;
 mod fences;
@@ -29,7 +30,7 @@ Usage: cargo xtask <task> [options]
   setup [--yes]     install the Debian packages that the build, the tests and the demo need (asks first)
   demo              set up, build, write the demo session, render it, play it where a JACK server runs
   test [--yes]      set up, check, then every test, loom model and doc test; says what was skipped and why
-  check [--quick]   formatting, lints, docs, crate edges, fences, licences, unsafe code (--quick: no compiling)
+  check [--quick]   formatting, lints, docs, crate edges, fences, licences, pages (--quick: no compiling)
   bench [ARGS]      side-by-side benchmarks; ARGS go to omega-bench (try: cargo xtask bench --help)
 ";
 
