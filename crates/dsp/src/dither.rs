@@ -64,6 +64,13 @@ const fn mix(z: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "tests allocate, and their numbers are small"
+)]
 mod tests {
     use super::*;
     use std::vec::Vec;

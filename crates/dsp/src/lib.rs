@@ -14,6 +14,7 @@
 //! - [`simd`]: which instruction sets there are, and the eight-lane vector type.
 //! - [`kernels`]: operations on whole buffers (gain, mix, interleave, peak …), dispatched at run time.
 //! - [`math`]: elementary functions for control-rate work, and fast eight-lane approximations.
+//! - [`pan`], [`delay`], [`meter`]: what a mixer is made of.
 //! - [`dither`]: counter-based random numbers and TPDF dither.
 //!
 //! The crate is `no_std` without `alloc`: everything here may run on the audio thread, unless its documentation says that it is
@@ -23,7 +24,10 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod delay;
 pub mod dither;
 pub mod kernels;
 pub mod math;
+pub mod meter;
+pub mod pan;
 pub mod simd;

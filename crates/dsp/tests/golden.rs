@@ -1,6 +1,6 @@
 //! Recorded bit patterns: the maths gives the same bytes on every CPU and with every compiler. A change here changes renders.
 
-#![allow(clippy::disallowed_macros, reason = "tests allocate")]
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "tests allocate")]
 
 use omega_dsp::math;
 use omega_dsp::math::fast;

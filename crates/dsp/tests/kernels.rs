@@ -2,6 +2,8 @@
 //! what its documentation says.
 #![allow(
     clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     reason = "tests allocate, and their numbers are small"
@@ -10,7 +12,8 @@
 mod common;
 
 use common::{assert_same, bits, nasty, scalar, signal, vector_levels};
-use omega_dsp::kernels::{Gain, Kernels, MixInput, Ramp, fold_squares};
+use omega_dsp::kernels::{Gain, Kernels, MixInput, PARTIAL_SUMS, Ramp, fold_squares};
+use omega_dsp::pan::PanLaw;
 
 const LONGEST: usize = 300;
 
@@ -41,6 +44,37 @@ fn elementwise_kernels_give_the_same_bytes() {
     compare("copy", Kernels::copy);
     compare("log2", |k, a, _| k.log2(a));
     compare("exp2", |k, a, _| k.exp2(a));
+}
+
+#[test]
+fn pan_gains_and_width_give_the_same_bytes() {
+    for law in PanLaw::ALL {
+        compare(&format!("pan_mono {law:?}"), |k, a, b| k.pan_mono(law, b, a, &mut vec![0.0; a.len()]));
+        compare(&format!("pan_mono right {law:?}"), |k, a, b| k.pan_mono(law, b, &mut vec![0.0; a.len()], a));
+        compare(&format!("pan_stereo {law:?}"), |k, a, b| k.pan_stereo(law, b, a, &mut vec![0.0; a.len()]));
+    }
+    compare("width", |k, a, b| k.width(a, &mut b.to_vec(), 1.3));
+    compare("width of the right channel", |k, a, b| k.width(&mut b.to_vec(), a, -0.3));
+}
+
+#[test]
+fn a_constant_pan_position_gives_the_gains_of_a_position_per_sample() {
+    let positions: Vec<f32> = (-20..=20_i16).map(|i| f32::from(i) / 19.0).collect();
+    for law in PanLaw::ALL {
+        for kernels in vector_levels() {
+            let (mut left, mut right) = (positions.clone(), positions.clone());
+            kernels.pan_mono(law, &positions, &mut left, &mut right);
+            let (one_left, one_right): (Vec<f32>, Vec<f32>) =
+                positions.iter().map(|p| law.mono(*p).into()).unzip();
+            assert_same(&left, &one_left, "mono left");
+            assert_same(&right, &one_right, "mono right");
+            kernels.pan_stereo(law, &positions, &mut left, &mut right);
+            let (one_left, one_right): (Vec<f32>, Vec<f32>) =
+                positions.iter().map(|p| law.stereo(*p).into()).unzip();
+            assert_same(&left, &one_left, "stereo left");
+            assert_same(&right, &one_right, "stereo right");
+        }
+    }
 }
 
 #[test]
@@ -270,12 +304,12 @@ fn levels_give_the_same_bytes() {
 #[test]
 fn sums_of_squares_do_not_depend_on_blocks() {
     let samples = signal(1000, 6);
-    for start in 0..9_u64 {
-        let mut whole = [0.0; 8];
+    for start in 0..17_u64 {
+        let mut whole = [0.0; PARTIAL_SUMS];
         scalar().add_squares(&mut whole, &samples, start);
         for kernels in vector_levels() {
             for block in [1, 3, 8, 13, 64, 999] {
-                let mut sums = [0.0; 8];
+                let mut sums = [0.0; PARTIAL_SUMS];
                 let mut frame = start;
                 for part in samples.chunks(block) {
                     kernels.add_squares(&mut sums, part, frame);

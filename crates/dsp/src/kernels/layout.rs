@@ -1,7 +1,8 @@
 //! Planar ⇄ interleaved.
 
-use super::{Kernels, dispatch, one_at_a_time};
+use super::Kernels;
 use crate::simd::lanes::{Lanes, WIDTH};
+use crate::simd::{dispatch, one_at_a_time};
 
 impl Kernels {
     /// `interleaved[i · channels + c] ← planar[c][i]` with `channels = planar.len()`, for as many frames as fit in

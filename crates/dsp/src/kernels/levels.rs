@@ -1,12 +1,19 @@
 //! Looking at a buffer: peak, sum of squares, silence, NaN and infinity.
 
-use super::{Kernels, dispatch, one_at_a_time};
+use super::Kernels;
 use crate::simd::lanes::{Lanes, WIDTH, Wide};
+use crate::simd::{dispatch, one_at_a_time};
 
 /// Exponent bits of an `f32`: all set in NaN and infinity.
 const EXPONENT: u32 = 0x7f80_0000;
 /// All bits but the sign.
 const MAGNITUDE: u32 = 0x7fff_ffff;
+
+/// Number of partial sums of [`Kernels::add_squares`]: enough to hide the latency of an addition.
+pub const PARTIAL_SUMS: usize = 16;
+
+/// Sums of squares, one for each residue of the frame modulo [`PARTIAL_SUMS`]; their total is [`fold_squares`].
+pub type PartialSums = [f64; PARTIAL_SUMS];
 
 impl Kernels {
     /// The largest magnitude in the buffer; +0 for an empty one. NaN samples are passed over.
@@ -15,11 +22,11 @@ impl Kernels {
         dispatch!(self.level, peak, (buf: &[f32]) -> f32)
     }
 
-    /// Adds the squares of the samples to eight partial sums: the square of `buf[i]` goes to `sums[(phase + i) % 8]`, in the order of
+    /// Adds the squares of the samples to partial sums: the square of `buf[i]` goes to `sums[(phase + i) % 16]`, in the order of
     /// `i`. With `phase` = the absolute frame of `buf[0]` the sums do not depend on how a signal is cut into blocks.
-    pub fn add_squares(self, sums: &mut [f64; WIDTH], buf: &[f32], phase: u64) {
+    pub fn add_squares(self, sums: &mut PartialSums, buf: &[f32], phase: u64) {
         dispatch!(self.level, add_squares,
-            (sums: &mut [f64; WIDTH], buf: &[f32], phase: u64)
+            (sums: &mut PartialSums, buf: &[f32], phase: u64)
         );
     }
 
@@ -27,7 +34,7 @@ impl Kernels {
     /// folded by [`fold_squares`].
     #[must_use]
     pub fn peak_and_sum_squares(self, buf: &[f32]) -> (f32, f64) {
-        let mut sums = [0.0; WIDTH];
+        let mut sums = [0.0; PARTIAL_SUMS];
         self.add_squares(&mut sums, buf, 0);
         (self.peak(buf), fold_squares(&sums))
     }
@@ -47,20 +54,24 @@ impl Kernels {
 
 /// The sum of the partial sums of [`Kernels::add_squares`], in a fixed order (a balanced tree).
 #[must_use]
-pub fn fold_squares(s: &[f64; WIDTH]) -> f64 {
-    ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]))
+pub fn fold_squares(sums: &PartialSums) -> f64 {
+    let quarter = |s: &[f64; 4]| (s[0] + s[1]) + (s[2] + s[3]);
+    match sums.as_chunks::<4>().0 {
+        [a, b, c, d] => (quarter(a) + quarter(b)) + (quarter(c) + quarter(d)),
+        _ => 0.0,
+    }
 }
 
-/// The lane of an absolute frame.
+/// The partial sum of an absolute frame.
 fn lane(frame: u64) -> usize {
-    #[allow(clippy::cast_possible_truncation, reason = "less than 8")]
+    #[allow(clippy::cast_possible_truncation, reason = "less than 16")]
     {
-        (frame % WIDTH as u64) as usize
+        (frame % PARTIAL_SUMS as u64) as usize
     }
 }
 
 mod scalar {
-    use super::{EXPONENT, MAGNITUDE, WIDTH, lane, one_at_a_time};
+    use super::{EXPONENT, MAGNITUDE, PartialSums, lane, one_at_a_time};
 
     pub fn peak(buf: &[f32]) -> f32 {
         let mut peak = 0.0;
@@ -73,7 +84,7 @@ mod scalar {
         peak
     }
 
-    pub fn add_squares(sums: &mut [f64; WIDTH], buf: &[f32], phase: u64) {
+    pub fn add_squares(sums: &mut PartialSums, buf: &[f32], phase: u64) {
         for (i, x) in (0..).zip(buf) {
             let x = f64::from(one_at_a_time(*x));
             if let Some(sum) = sums.get_mut(lane(phase.wrapping_add(i))) {
@@ -92,7 +103,7 @@ mod scalar {
 }
 
 mod vector {
-    use super::{EXPONENT, Lanes, MAGNITUDE, WIDTH, Wide, lane};
+    use super::{EXPONENT, Lanes, MAGNITUDE, PARTIAL_SUMS, PartialSums, WIDTH, Wide, lane};
 
     #[inline(always)]
     pub fn peak<V: Lanes>(buf: &[f32]) -> f32 {
@@ -113,20 +124,26 @@ mod vector {
     }
 
     #[inline(always)]
-    pub fn add_squares<V: Lanes>(sums: &mut [f64; WIDTH], buf: &[f32], phase: u64) {
+    pub fn add_squares<V: Lanes>(sums: &mut PartialSums, buf: &[f32], phase: u64) {
         // Up to the next frame of lane 0 one by one, then whole vectors.
-        let (head, body) = buf.split_at((WIDTH - lane(phase)).min(buf.len()) % WIDTH);
+        let (head, body) = buf.split_at((PARTIAL_SUMS - lane(phase)).min(buf.len()) % PARTIAL_SUMS);
         super::scalar::add_squares(sums, head, phase);
         if lane(phase.wrapping_add(head.len() as u64)) != 0 {
             return super::scalar::add_squares(sums, body, phase.wrapping_add(head.len() as u64));
         }
-        let (chunks, rest) = body.as_chunks::<WIDTH>();
-        let mut wide = V::Wide::load(sums);
-        for chunk in chunks {
-            let x = V::load(chunk).widen();
-            wide = wide + x * x;
+        let (pairs, rest) = body.as_chunks::<PARTIAL_SUMS>();
+        if let [low, high] = sums.as_chunks_mut::<WIDTH>().0 {
+            let (mut low_sums, mut high_sums) = (V::Wide::load(low), V::Wide::load(high));
+            for pair in pairs {
+                if let [x, y] = pair.as_chunks::<WIDTH>().0 {
+                    let (x, y) = (V::load(x).widen(), V::load(y).widen());
+                    low_sums = low_sums + x * x;
+                    high_sums = high_sums + y * y;
+                }
+            }
+            low_sums.store(low);
+            high_sums.store(high);
         }
-        wide.store(sums);
         super::scalar::add_squares(sums, rest, 0);
     }
 

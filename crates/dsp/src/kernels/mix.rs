@@ -1,7 +1,8 @@
 //! Sums of any number of inputs, in one pass.
 
-use super::{Kernels, dispatch, one_at_a_time};
+use super::Kernels;
 use crate::simd::lanes::{Lanes, WIDTH, Wide};
+use crate::simd::{dispatch, one_at_a_time};
 
 /// What an input of a mix is multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq)]

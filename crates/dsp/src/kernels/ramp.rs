@@ -1,7 +1,8 @@
 //! Gain, constant, ramped or per sample.
 
-use super::{Kernels, dispatch, one_at_a_time};
+use super::Kernels;
 use crate::simd::lanes::{Lanes, WIDTH};
+use crate::simd::{dispatch, one_at_a_time};
 
 /// A straight line between two values.
 ///

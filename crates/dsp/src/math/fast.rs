@@ -3,9 +3,10 @@
 //! The same operations in the same order (additions, multiplications, one division, integer operations on the bits) at any
 //! width, so the lanes give the bytes of the scalar form.
 
-use crate::kernels::{Kernels, dispatch, one_at_a_time};
+use crate::kernels::Kernels;
 use crate::math::to_f32;
 use crate::simd::lanes::{Lanes, WIDTH};
+use crate::simd::{dispatch, one_at_a_time};
 
 /// √½ as bits: mantissas are taken from [√½, √2), so that the logarithm is accurate around 1.
 const SQRT_HALF: u32 = 0x3f35_04f3;

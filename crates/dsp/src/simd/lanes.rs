@@ -27,6 +27,8 @@ pub trait Lanes:
     fn max(self, other: Self) -> Self;
     /// `self < other ? self : other` (so `other` where either is NaN or both are zero).
     fn min(self, other: Self) -> Self;
+    /// Square root, correctly rounded.
+    fn sqrt(self) -> Self;
     /// Clears the sign bits.
     fn abs(self) -> Self;
     /// `self > other ? yes : no`.

@@ -4,10 +4,14 @@
 //! AVX2 (one register of eight lanes), and chosen at run time. The lane count is always eight, so the order of operations
 //! does not depend on the level.
 
+mod dispatch;
 pub(crate) mod lanes;
+
+pub(crate) use dispatch::{dispatch, one_at_a_time};
 
 use core::fmt;
 use core::str::FromStr;
+use core::sync::atomic::{AtomicU8, Ordering};
 
 /// A set of vector instructions. Levels are ordered: a higher one includes the lower ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,10 +42,17 @@ impl Level {
 
     /// The highest level that this CPU and operating system offer.
     ///
-    /// Real-time safe, but `cpuid` traps into the hypervisor of a virtual machine (microseconds): call it once.
+    /// Real-time safe. The first call asks the CPU (microseconds on a virtual machine), later ones remember.
     #[must_use]
     pub fn detect() -> Self {
-        detect()
+        const UNKNOWN: u8 = u8::MAX;
+        static DETECTED: AtomicU8 = AtomicU8::new(UNKNOWN);
+        let known = DETECTED.load(Ordering::Relaxed);
+        Self::ALL.into_iter().find(|level| *level as u8 == known).unwrap_or_else(|| {
+            let level = ask_cpu();
+            DETECTED.store(level as u8, Ordering::Relaxed);
+            level
+        })
     }
 
     /// Whether this level can be used here.
@@ -78,7 +89,7 @@ impl FromStr for Level {
 /// Intel SDM volume 1, section 14.7.1 (detection of AVX2): the CPU has AVX and AVX2, the operating system has enabled XSAVE
 /// (OSXSAVE), and XCR0 says that it saves the SSE and AVX state.
 #[cfg(target_arch = "x86_64")]
-fn detect() -> Level {
+fn ask_cpu() -> Level {
     use core::arch::x86_64::{__cpuid, __cpuid_count, __get_cpuid_max};
     const OSXSAVE_AND_AVX: u32 = 1 << 27 | 1 << 28;
     const SSE_AND_AVX_STATE: u64 = 0b110;
@@ -105,19 +116,18 @@ fn xcr0() -> u64 {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn detect() -> Level {
+fn ask_cpu() -> Level {
     Level::Scalar
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::ToString;
 
     #[test]
     fn names_read_back() {
         for level in Level::ALL {
-            assert_eq!(level.to_string().parse(), Ok(level));
+            assert_eq!(level.name().parse(), Ok(level));
         }
         assert_eq!("AVX2".parse::<Level>(), Err(UnknownLevel));
         assert_eq!("".parse::<Level>(), Err(UnknownLevel));

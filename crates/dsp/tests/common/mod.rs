@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(
     clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     reason = "tests allocate, and their numbers are small"

@@ -1,14 +1,18 @@
 //! [`Lanes`] in SSE2 and AVX2.
-#![allow(
-    clippy::undocumented_unsafe_blocks,
-    clippy::multiple_unsafe_ops_per_block,
-    reason = "one reason for all: the intrinsics touch only their operands or an array of the right length, and the \
-              instruction set is there by the invariant of the parent module"
-)]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "all the same kind: see `intrinsics!`")]
 
 use super::{Lanes, WIDTH, Wide};
 use core::arch::x86_64::*;
 use core::ops::{Add, Div, Mul, Sub};
+
+/// The one way to an intrinsic.
+macro_rules! intrinsics {
+    ($($body:tt)*) => {
+        // SAFETY: the instruction set is there by the invariant of the parent module, and memory is touched only in arrays of
+        // eight elements, at offsets within them, with unaligned loads and stores.
+        unsafe { $($body)* }
+    };
+}
 
 /// Eight lanes in two SSE registers.
 #[derive(Clone, Copy)]
@@ -32,14 +36,14 @@ macro_rules! operators {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
-                unsafe { Self($sse(self.0, other.0), $sse(self.1, other.1)) }
+                intrinsics! { Self($sse(self.0, other.0), $sse(self.1, other.1)) }
             }
         }
         impl $trait for Avx2 {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
-                unsafe { Self($avx(self.0, other.0)) }
+                intrinsics! { Self($avx(self.0, other.0)) }
             }
         }
     )*};
@@ -59,14 +63,14 @@ macro_rules! wide_operators {
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
                 let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
-                unsafe { Self([$sse(a, e), $sse(b, f), $sse(c, g), $sse(d, h)]) }
+                intrinsics! { Self([$sse(a, e), $sse(b, f), $sse(c, g), $sse(d, h)]) }
             }
         }
         impl $trait for WideAvx2 {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
-                unsafe { Self($avx(self.0, other.0), $avx(self.1, other.1)) }
+                intrinsics! { Self($avx(self.0, other.0), $avx(self.1, other.1)) }
             }
         }
     )*};
@@ -81,19 +85,17 @@ impl Wide for WideSse2 {
     type Narrow = Sse2;
     #[inline(always)]
     fn splat(value: f64) -> Self {
-        unsafe { Self([_mm_set1_pd(value); 4]) }
+        intrinsics! { Self([_mm_set1_pd(value); 4]) }
     }
     #[inline(always)]
     fn load(array: &[f64; WIDTH]) -> Self {
         let p = array.as_ptr();
-        unsafe {
-            Self([_mm_loadu_pd(p), _mm_loadu_pd(p.add(2)), _mm_loadu_pd(p.add(4)), _mm_loadu_pd(p.add(6))])
-        }
+        intrinsics! { Self([_mm_loadu_pd(p), _mm_loadu_pd(p.add(2)), _mm_loadu_pd(p.add(4)), _mm_loadu_pd(p.add(6))]) }
     }
     #[inline(always)]
     fn store(self, array: &mut [f64; WIDTH]) {
         let (p, [a, b, c, d]) = (array.as_mut_ptr(), self.0);
-        unsafe {
+        intrinsics! {
             _mm_storeu_pd(p, a);
             _mm_storeu_pd(p.add(2), b);
             _mm_storeu_pd(p.add(4), c);
@@ -103,11 +105,8 @@ impl Wide for WideSse2 {
     #[inline(always)]
     fn narrow(self) -> Sse2 {
         let [a, b, c, d] = self.0;
-        unsafe {
-            Sse2(
-                _mm_movelh_ps(_mm_cvtpd_ps(a), _mm_cvtpd_ps(b)),
-                _mm_movelh_ps(_mm_cvtpd_ps(c), _mm_cvtpd_ps(d)),
-            )
+        intrinsics! {
+            Sse2(_mm_movelh_ps(_mm_cvtpd_ps(a), _mm_cvtpd_ps(b)), _mm_movelh_ps(_mm_cvtpd_ps(c), _mm_cvtpd_ps(d)))
         }
     }
 }
@@ -116,31 +115,31 @@ impl Wide for WideAvx2 {
     type Narrow = Avx2;
     #[inline(always)]
     fn splat(value: f64) -> Self {
-        unsafe { Self(_mm256_set1_pd(value), _mm256_set1_pd(value)) }
+        intrinsics! { Self(_mm256_set1_pd(value), _mm256_set1_pd(value)) }
     }
     #[inline(always)]
     fn load(array: &[f64; WIDTH]) -> Self {
         let p = array.as_ptr();
-        unsafe { Self(_mm256_loadu_pd(p), _mm256_loadu_pd(p.add(4))) }
+        intrinsics! { Self(_mm256_loadu_pd(p), _mm256_loadu_pd(p.add(4))) }
     }
     #[inline(always)]
     fn store(self, array: &mut [f64; WIDTH]) {
         let p = array.as_mut_ptr();
-        unsafe {
+        intrinsics! {
             _mm256_storeu_pd(p, self.0);
             _mm256_storeu_pd(p.add(4), self.1);
         }
     }
     #[inline(always)]
     fn narrow(self) -> Avx2 {
-        unsafe { Avx2(_mm256_set_m128(_mm256_cvtpd_ps(self.1), _mm256_cvtpd_ps(self.0))) }
+        intrinsics! { Avx2(_mm256_set_m128(_mm256_cvtpd_ps(self.1), _mm256_cvtpd_ps(self.0))) }
     }
 }
 
 /// Transposes four rows of four lanes.
 #[inline(always)]
 fn transpose4([a, b, c, d]: [__m128; 4]) -> [__m128; 4] {
-    unsafe {
+    intrinsics! {
         let (ab_low, ab_high) = (_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
         let (cd_low, cd_high) = (_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
         [
@@ -156,28 +155,32 @@ impl Lanes for Sse2 {
     type Wide = WideSse2;
     #[inline(always)]
     fn splat(value: f32) -> Self {
-        unsafe { Self(_mm_set1_ps(value), _mm_set1_ps(value)) }
+        intrinsics! { Self(_mm_set1_ps(value), _mm_set1_ps(value)) }
     }
     #[inline(always)]
     fn load(array: &[f32; WIDTH]) -> Self {
         let p = array.as_ptr();
-        unsafe { Self(_mm_loadu_ps(p), _mm_loadu_ps(p.add(4))) }
+        intrinsics! { Self(_mm_loadu_ps(p), _mm_loadu_ps(p.add(4))) }
     }
     #[inline(always)]
     fn store(self, array: &mut [f32; WIDTH]) {
         let p = array.as_mut_ptr();
-        unsafe {
+        intrinsics! {
             _mm_storeu_ps(p, self.0);
             _mm_storeu_ps(p.add(4), self.1);
         }
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        unsafe { Self(_mm_max_ps(self.0, other.0), _mm_max_ps(self.1, other.1)) }
+        intrinsics! { Self(_mm_max_ps(self.0, other.0), _mm_max_ps(self.1, other.1)) }
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        unsafe { Self(_mm_min_ps(self.0, other.0), _mm_min_ps(self.1, other.1)) }
+        intrinsics! { Self(_mm_min_ps(self.0, other.0), _mm_min_ps(self.1, other.1)) }
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        intrinsics! { Self(_mm_sqrt_ps(self.0), _mm_sqrt_ps(self.1)) }
     }
     #[inline(always)]
     fn abs(self) -> Self {
@@ -187,7 +190,7 @@ impl Lanes for Sse2 {
     fn if_gt(self, other: Self, yes: Self, no: Self) -> Self {
         #[inline(always)]
         fn half(a: __m128, b: __m128, yes: __m128, no: __m128) -> __m128 {
-            unsafe {
+            intrinsics! {
                 let mask = _mm_cmpgt_ps(a, b);
                 _mm_or_ps(_mm_and_ps(mask, yes), _mm_andnot_ps(mask, no))
             }
@@ -196,15 +199,15 @@ impl Lanes for Sse2 {
     }
     #[inline(always)]
     fn or_bits(self, other: Self) -> Self {
-        unsafe { Self(_mm_or_ps(self.0, other.0), _mm_or_ps(self.1, other.1)) }
+        intrinsics! { Self(_mm_or_ps(self.0, other.0), _mm_or_ps(self.1, other.1)) }
     }
     #[inline(always)]
     fn and_bits(self, other: Self) -> Self {
-        unsafe { Self(_mm_and_ps(self.0, other.0), _mm_and_ps(self.1, other.1)) }
+        intrinsics! { Self(_mm_and_ps(self.0, other.0), _mm_and_ps(self.1, other.1)) }
     }
     #[inline(always)]
     fn add_bits(self, other: Self) -> Self {
-        unsafe {
+        intrinsics! {
             let low = _mm_add_epi32(_mm_castps_si128(self.0), _mm_castps_si128(other.0));
             let high = _mm_add_epi32(_mm_castps_si128(self.1), _mm_castps_si128(other.1));
             Self(_mm_castsi128_ps(low), _mm_castsi128_ps(high))
@@ -212,7 +215,7 @@ impl Lanes for Sse2 {
     }
     #[inline(always)]
     fn sub_bits(self, other: Self) -> Self {
-        unsafe {
+        intrinsics! {
             let low = _mm_sub_epi32(_mm_castps_si128(self.0), _mm_castps_si128(other.0));
             let high = _mm_sub_epi32(_mm_castps_si128(self.1), _mm_castps_si128(other.1));
             Self(_mm_castsi128_ps(low), _mm_castsi128_ps(high))
@@ -220,7 +223,7 @@ impl Lanes for Sse2 {
     }
     #[inline(always)]
     fn shift_into_exponent(self) -> Self {
-        unsafe {
+        intrinsics! {
             let low = _mm_slli_epi32::<23>(_mm_castps_si128(self.0));
             let high = _mm_slli_epi32::<23>(_mm_castps_si128(self.1));
             Self(_mm_castsi128_ps(low), _mm_castsi128_ps(high))
@@ -228,7 +231,7 @@ impl Lanes for Sse2 {
     }
     #[inline(always)]
     fn shift_from_exponent(self) -> Self {
-        unsafe {
+        intrinsics! {
             let low = _mm_srai_epi32::<23>(_mm_castps_si128(self.0));
             let high = _mm_srai_epi32::<23>(_mm_castps_si128(self.1));
             Self(_mm_castsi128_ps(low), _mm_castsi128_ps(high))
@@ -236,11 +239,11 @@ impl Lanes for Sse2 {
     }
     #[inline(always)]
     fn int_to_float(self) -> Self {
-        unsafe { Self(_mm_cvtepi32_ps(_mm_castps_si128(self.0)), _mm_cvtepi32_ps(_mm_castps_si128(self.1))) }
+        intrinsics! { Self(_mm_cvtepi32_ps(_mm_castps_si128(self.0)), _mm_cvtepi32_ps(_mm_castps_si128(self.1))) }
     }
     #[inline(always)]
     fn widen(self) -> WideSse2 {
-        unsafe {
+        intrinsics! {
             let (low, high) = (_mm_movehl_ps(self.0, self.0), _mm_movehl_ps(self.1, self.1));
             WideSse2([_mm_cvtps_pd(self.0), _mm_cvtps_pd(low), _mm_cvtps_pd(self.1), _mm_cvtps_pd(high)])
         }
@@ -261,23 +264,27 @@ impl Lanes for Avx2 {
     type Wide = WideAvx2;
     #[inline(always)]
     fn splat(value: f32) -> Self {
-        unsafe { Self(_mm256_set1_ps(value)) }
+        intrinsics! { Self(_mm256_set1_ps(value)) }
     }
     #[inline(always)]
     fn load(array: &[f32; WIDTH]) -> Self {
-        unsafe { Self(_mm256_loadu_ps(array.as_ptr())) }
+        intrinsics! { Self(_mm256_loadu_ps(array.as_ptr())) }
     }
     #[inline(always)]
     fn store(self, array: &mut [f32; WIDTH]) {
-        unsafe { _mm256_storeu_ps(array.as_mut_ptr(), self.0) }
+        intrinsics! { _mm256_storeu_ps(array.as_mut_ptr(), self.0) }
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        unsafe { Self(_mm256_max_ps(self.0, other.0)) }
+        intrinsics! { Self(_mm256_max_ps(self.0, other.0)) }
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        unsafe { Self(_mm256_min_ps(self.0, other.0)) }
+        intrinsics! { Self(_mm256_min_ps(self.0, other.0)) }
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        intrinsics! { Self(_mm256_sqrt_ps(self.0)) }
     }
     #[inline(always)]
     fn abs(self) -> Self {
@@ -285,60 +292,51 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     fn if_gt(self, other: Self, yes: Self, no: Self) -> Self {
-        unsafe { Self(_mm256_blendv_ps(no.0, yes.0, _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, other.0))) }
+        intrinsics! { Self(_mm256_blendv_ps(no.0, yes.0, _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, other.0))) }
     }
     #[inline(always)]
     fn or_bits(self, other: Self) -> Self {
-        unsafe { Self(_mm256_or_ps(self.0, other.0)) }
+        intrinsics! { Self(_mm256_or_ps(self.0, other.0)) }
     }
     #[inline(always)]
     fn and_bits(self, other: Self) -> Self {
-        unsafe { Self(_mm256_and_ps(self.0, other.0)) }
+        intrinsics! { Self(_mm256_and_ps(self.0, other.0)) }
     }
     #[inline(always)]
     fn add_bits(self, other: Self) -> Self {
-        unsafe {
-            Self(_mm256_castsi256_ps(_mm256_add_epi32(
-                _mm256_castps_si256(self.0),
-                _mm256_castps_si256(other.0),
-            )))
+        intrinsics! {
+            Self(_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(self.0), _mm256_castps_si256(other.0))))
         }
     }
     #[inline(always)]
     fn sub_bits(self, other: Self) -> Self {
-        unsafe {
-            Self(_mm256_castsi256_ps(_mm256_sub_epi32(
-                _mm256_castps_si256(self.0),
-                _mm256_castps_si256(other.0),
-            )))
+        intrinsics! {
+            Self(_mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(self.0), _mm256_castps_si256(other.0))))
         }
     }
     #[inline(always)]
     fn shift_into_exponent(self) -> Self {
-        unsafe { Self(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(self.0)))) }
+        intrinsics! { Self(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(self.0)))) }
     }
     #[inline(always)]
     fn shift_from_exponent(self) -> Self {
-        unsafe { Self(_mm256_castsi256_ps(_mm256_srai_epi32::<23>(_mm256_castps_si256(self.0)))) }
+        intrinsics! { Self(_mm256_castsi256_ps(_mm256_srai_epi32::<23>(_mm256_castps_si256(self.0)))) }
     }
     #[inline(always)]
     fn int_to_float(self) -> Self {
-        unsafe { Self(_mm256_cvtepi32_ps(_mm256_castps_si256(self.0))) }
+        intrinsics! { Self(_mm256_cvtepi32_ps(_mm256_castps_si256(self.0))) }
     }
     #[inline(always)]
     fn widen(self) -> WideAvx2 {
-        unsafe {
-            WideAvx2(
-                _mm256_cvtps_pd(_mm256_castps256_ps128(self.0)),
-                _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(self.0)),
-            )
+        intrinsics! {
+            WideAvx2(_mm256_cvtps_pd(_mm256_castps256_ps128(self.0)), _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(self.0)))
         }
     }
     #[inline(always)]
     fn transpose(r: [Self; WIDTH]) -> [Self; WIDTH] {
         const LOW: i32 = 0b01_00_01_00;
         const HIGH: i32 = 0b11_10_11_10;
-        unsafe {
+        intrinsics! {
             let ab = (_mm256_unpacklo_ps(r[0].0, r[1].0), _mm256_unpackhi_ps(r[0].0, r[1].0));
             let cd = (_mm256_unpacklo_ps(r[2].0, r[3].0), _mm256_unpackhi_ps(r[2].0, r[3].0));
             let ef = (_mm256_unpacklo_ps(r[4].0, r[5].0), _mm256_unpackhi_ps(r[4].0, r[5].0));
