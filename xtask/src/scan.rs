@@ -64,6 +64,11 @@ impl Scanner {
         self.section == Section::Failures || (self.section == Section::Running && !quiet)
     }
 
+    /// Tests that passed and were not skipped.
+    pub fn ran(&self) -> u64 {
+        self.passed.saturating_sub(u64::try_from(self.skips.len()).unwrap_or(u64::MAX))
+    }
+
     fn enter(&mut self, section: Section) {
         self.section = section;
         self.test = None;
@@ -114,7 +119,7 @@ test result: FAILED. 2 passed; 1 failed; 4 ignored; 0 measured; 0 filtered out; 
         let shown: Vec<&str> = OUTPUT.lines().filter(|line| scanner.line(line)).collect();
         let skip = Skip { test: "a::plays".to_owned(), reason: "jackd is not installed".to_owned() };
         assert_eq!(scanner.skips, [skip]);
-        assert_eq!((scanner.passed, scanner.failed, scanner.ignored), (2, 1, 4));
+        assert_eq!((scanner.passed, scanner.failed, scanner.ignored, scanner.ran()), (2, 1, 4, 1));
         assert!(shown.contains(&"assertion failed") && !shown.contains(&"noise"), "{shown:?}");
         assert!(shown.contains(&"test a::fails ... FAILED") && !shown.contains(&"test a::quiet ... ok"));
     }

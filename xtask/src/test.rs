@@ -29,7 +29,10 @@ pub fn run(yes: bool) -> Result {
     });
     stages.stage("loom models", || loom(&mut scanner));
     report(&scanner);
-    stages.finish()
+    let verdict = stages.finish();
+    // The last line is in a form that people and programs know.
+    println!("\n{} passed, {} failed, {} skipped", scanner.ran(), scanner.failed, scanner.skips.len());
+    verdict
 }
 
 /// Installs what is missing where that is possible; where it is not, the tests that need it say so themselves.
@@ -88,7 +91,9 @@ fn run_tests(command: &mut Command, name: &str, scanner: &mut Scanner) -> Result
 
 fn report(scanner: &Scanner) {
     println!("\n== summary");
-    println!("{} passed, {} failed, {} ignored", scanner.passed, scanner.failed, scanner.ignored);
+    if scanner.ignored > 0 {
+        println!("{} tests are marked #[ignore] and did not run", scanner.ignored);
+    }
     if scanner.skips.is_empty() {
         println!("no test was skipped");
         return;
