@@ -30,5 +30,6 @@ impl<'a> BatchItem<'a> {
     }
 }
 
-/// Processes 1..=[`MAX_BATCH`] items of one kind. Real-time safe; gives the bytes that separate calls would give.
-pub type BatchFn = fn(&mut [BatchItem<'_>]);
+/// Processes up to [`MAX_BATCH`] items of one kind; the lanes of nodes that need no work are empty. Real-time safe; gives
+/// the bytes that separate calls would give.
+pub type BatchFn = fn(&mut [Option<BatchItem<'_>>]);

@@ -53,6 +53,13 @@ impl<T: ?Sized> From<Box<T>> for Owned<T> {
     }
 }
 
+/// An empty slice; nothing is allocated.
+impl<T> Default for Owned<[T]> {
+    fn default() -> Self {
+        Self(Box::default())
+    }
+}
+
 impl<T: ?Sized> Deref for Owned<T> {
     type Target = T;
 

@@ -1,0 +1,101 @@
+//! What goes into the executor and what comes out of it. Both ways are FIFOs in which every message counts; what only
+//! the latest value of matters (position, meters) goes through cells.
+
+use core::any::Any;
+
+use omega_graph::NodeId;
+use omega_processor::EventKind;
+use omega_rt::Owned;
+
+use crate::{Lane, LoopRange, Program};
+
+/// To the audio thread. Nodes are addressed by their index in the program that was sent last before the command.
+#[derive(Debug)]
+pub enum Command {
+    /// Run this program from the next block on. Waits (and all behind it waits) until the fade of the one before is over.
+    Adopt(Owned<Program>),
+    /// A parameter takes a value; smoothed as it was prepared to be, if `smooth`.
+    Param {
+        /// Index of the node.
+        node: u32,
+        /// Index of the parameter.
+        param: u16,
+        /// In its own unit.
+        value: f32,
+        /// A live jump is smoothed.
+        smooth: bool,
+    },
+    /// Automation for a parameter, or none from now on.
+    Lane {
+        /// Index of the node.
+        node: u32,
+        /// Index of the parameter.
+        param: u16,
+        /// The curve.
+        lane: Option<Owned<Lane>>,
+    },
+    /// A prepared value for [`omega_processor::Processor::exchange`].
+    Exchange {
+        /// Index of the node.
+        node: u32,
+        /// Swapped with the processor's own.
+        payload: Owned<dyn Any + Send>,
+    },
+    /// An event at the beginning of the next block.
+    Event {
+        /// Index of the node.
+        node: u32,
+        /// What happens.
+        kind: EventKind,
+    },
+    /// Roll.
+    Play,
+    /// Stand still.
+    Stop,
+    /// Jump to a frame: everything is reset, delay lines are flushed.
+    Locate(i64),
+    /// Set or clear the loop.
+    Loop(Option<LoopRange>),
+}
+
+/// From the audio thread. Heap values in here are to be dropped by the receiver.
+#[derive(Debug)]
+pub enum EngineEvent {
+    /// No longer in use.
+    Retired(Owned<Program>),
+    /// What a processor gave back.
+    Payload(Owned<dyn Any + Send>),
+    /// Automation that was replaced.
+    Lane(Owned<Lane>),
+    /// A processor's latency changed: compile anew.
+    LatencyChanged {
+        /// The node.
+        node: NodeId,
+        /// Its latency in frames.
+        frames: u32,
+    },
+    /// A processor cannot go on; it is silent from now on.
+    Failed {
+        /// The node.
+        node: NodeId,
+        /// The processor's own number.
+        code: u32,
+    },
+}
+
+/// The latest state, for whoever wants to show it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineStatus {
+    /// Time-line frame of what leaves the outputs now.
+    pub position: i64,
+    /// The time line moves.
+    pub rolling: bool,
+    /// Frames processed since the beginning.
+    pub time: i64,
+    /// Latency of the program in use, in frames.
+    pub latency: u32,
+    /// Frames that storage could not deliver in time.
+    pub missing: u64,
+    /// Events that were dropped because nobody fetched them.
+    pub dropped: u64,
+}

@@ -1,0 +1,38 @@
+//! What the engine is connected to: hardware, a file being rendered, a test.
+
+/// Planar channels around the engine. A channel that is absent gives an empty slice, and what would go there is dropped.
+pub trait Outside {
+    /// Hardware input `channel`, all frames of the call.
+    fn input(&self, channel: usize) -> &[f32];
+    /// Output `channel`, all frames of the call.
+    fn output(&mut self, channel: usize) -> &mut [f32];
+    /// Number of output channels.
+    fn outputs(&self) -> usize;
+}
+
+/// An [`Outside`] in memory that the caller owns: planar, `frames` values for each channel.
+#[derive(Debug)]
+pub struct Planar<'a> {
+    /// Input channels one after the other.
+    pub inputs: &'a [f32],
+    /// Output channels one after the other.
+    pub outputs: &'a mut [f32],
+    /// Frames of each channel.
+    pub frames: usize,
+}
+
+impl Outside for Planar<'_> {
+    fn input(&self, channel: usize) -> &[f32] {
+        let begin = channel.saturating_mul(self.frames);
+        self.inputs.get(begin..begin.saturating_add(self.frames)).unwrap_or(&[])
+    }
+
+    fn output(&mut self, channel: usize) -> &mut [f32] {
+        let begin = channel.saturating_mul(self.frames);
+        self.outputs.get_mut(begin..begin.saturating_add(self.frames)).unwrap_or(&mut [])
+    }
+
+    fn outputs(&self) -> usize {
+        self.outputs.len().checked_div(self.frames).unwrap_or(0)
+    }
+}
