@@ -36,6 +36,13 @@ impl Random {
         self.index(n) == 0
     }
 
+    /// Another order, by swaps.
+    pub fn shuffle<T>(&mut self, values: &mut [T]) {
+        for index in 0..values.len() {
+            values.swap(index, self.index(values.len()));
+        }
+    }
+
     /// A value in `low..high`.
     pub fn value(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * ((self.bits() >> 40) as f32 / 16_777_216.0)
