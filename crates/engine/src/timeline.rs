@@ -113,10 +113,10 @@ impl Timeline {
     /// Starts to roll. When `fresh`, the past is forgotten and the control grid is put in step with the position, as a
     /// render that starts here does.
     pub fn play(&mut self, time: i64, fresh: bool) {
-        let now = self.now(time);
+        let (now, range) = (self.now(time), self.range());
         let clock = if fresh { now.position } else { now.clock };
         self.used = if fresh { 0 } else { self.used };
-        self.push(Piece { time, position: now.position, clock, rolling: true, range: self.range() });
+        self.push(Piece { time, position: now.position, clock, rolling: true, range });
     }
 
     /// Stands still from here on.
