@@ -1,1 +1,20 @@
 //! Audio files in and out: decode, convert, stream, peak files, loudness.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`mod@read`] | WAV, RF64, BW64, AIFF, AIFC, FLAC: headers, and forward decoding to planar `f32` |
+//! | [`mod@write`] | WAV (RF64 past 4 GiB, bext) and FLAC, with seeded dither |
+
+pub mod bext;
+mod files;
+mod hash;
+mod pcm;
+pub mod read;
+mod source;
+pub mod write;
+
+pub use bext::Bext;
+pub use hash::{AudioHash, AudioHasher};
+pub use pcm::SampleKind;
+pub use read::{AudioFile, AudioInfo, FileKind, OpenError, ReadError, Warning, open, open_bytes};
+pub use write::{Container, CreateError, Depth, Format, Summary, WriteError, Writer};
