@@ -1,4 +1,5 @@
 //! Delay compensation against the oracle: whatever the latencies, all that belongs to one moment is heard in one moment.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests run off the audio thread")]
 
 use std::collections::BTreeMap;
 
