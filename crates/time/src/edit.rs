@@ -5,7 +5,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 
 use crate::meter_map::MeterMap;
-use crate::{MeterPoint, Ramp, TempoMap, TempoMapError, TempoPoint, Ticks, TimeSignature};
+use crate::{Bbt, MeterPoint, Ramp, TempoMap, TempoMapError, TempoPoint, Ticks, TimeSignature};
 
 impl TempoMap {
     /// The map after `length` ticks of time were inserted at `at`; a negative place or length counts as zero.
@@ -13,13 +13,14 @@ impl TempoMap {
     /// Everything before `at` keeps its frame, everything from `at` on keeps its distances. The new time has the tempo
     /// that was reached at `at`. A ramp that is running there is parted in two with the new time between them; its
     /// tempo at the parting is the representable one nearest to the exact one ([`TempoMap::tempo_at`]).
-    /// A time signature has to begin with a bar: if the length is not a whole number of bars, each later one begins
-    /// with the first bar line at or after its shifted place. Allocates; not for the audio thread.
+    /// A time signature has to begin with a bar: if the length is not a whole number of bars, the first later one begins
+    /// with the first bar line at or after its shifted place, and the others keep their bars from it. Allocates; not
+    /// for the audio thread.
     ///
     /// # Errors
     /// [`TempoMapError`] if a point would leave the map.
     pub fn insert_time(&self, at: Ticks, length: Ticks) -> Result<Self, TempoMapError> {
-        let (at, length) = (at.max(Ticks::ZERO), length.max(Ticks::ZERO));
+        let (at, length) = on_map(at, length);
         if length == Ticks::ZERO {
             return Ok(self.clone());
         }
@@ -37,8 +38,12 @@ impl TempoMap {
         let stays = tempo.last().copied();
         let moved = later().map(|p| TempoPoint { tick: p.tick + length, ..p });
         tempo.extend(moved.filter(|&p| at > Ticks::ZERO || p.tick > length || !is_redundant(stays, p)));
-        let starts = self.meter_starts().map(|(tick, s)| (tick.after_insert(at.max(Ticks(1)), length), s));
-        Self::new(self.rate(), &tempo, &place_meters(starts)?)
+        let mut meters = MeterMap::empty();
+        self.meter_starts()
+            .filter(|m| m.tick == Ticks::ZERO || m.tick < at)
+            .try_for_each(|m| meters.push(m.point))?;
+        self.move_meters(&mut meters, |m| m.tick > Ticks::ZERO && m.tick >= at, |tick| tick + length)?;
+        Self::new(self.rate(), &tempo, &meters.points().collect::<Vec<_>>())
     }
 
     /// The map after `length` ticks of time were deleted from `from` on; a negative place or length counts as zero.
@@ -52,7 +57,7 @@ impl TempoMap {
     /// # Errors
     /// [`TempoMapError`] if the points that are left do not make a map.
     pub fn delete_time(&self, from: Ticks, length: Ticks) -> Result<Self, TempoMapError> {
-        let (from, length) = (from.max(Ticks::ZERO), length.max(Ticks::ZERO));
+        let (from, length) = on_map(from, length);
         if length == Ticks::ZERO {
             return Ok(self.clone());
         }
@@ -68,10 +73,11 @@ impl TempoMap {
         tempo.extend(
             self.tempo_points().filter(|p| p.tick > end).map(|p| TempoPoint { tick: p.tick - length, ..p }),
         );
-        let at_end = (from, self.signature_at(end));
-        let before = self.meter_starts().filter(|&(tick, _)| tick < from);
-        let after = self.meter_starts().filter(|&(tick, _)| tick > end).map(|(tick, s)| (tick - length, s));
-        Self::new(self.rate(), &tempo, &place_meters(before.chain([at_end]).chain(after))?)
+        let mut meters = MeterMap::empty();
+        self.meter_starts().filter(|m| m.tick < from).try_for_each(|m| meters.push(m.point))?;
+        place_meter(&mut meters, from, self.signature_at(end))?;
+        self.move_meters(&mut meters, |m| m.tick > end, |tick| tick - length)?;
+        Self::new(self.rate(), &tempo, &meters.points().collect::<Vec<_>>())
     }
 
     /// Ends the ramp of the last of `kept` one tick before `cut`, unless it arrives at the tempo that goes on there.
@@ -89,31 +95,54 @@ impl TempoMap {
         }
     }
 
-    /// The tick and signature of every meter point.
-    fn meter_starts(&self) -> impl Iterator<Item = (Ticks, TimeSignature)> + '_ {
-        self.meter_points().map(|p| {
-            let first_beat = crate::Bbt { bar: p.bar, beat: 1, tick: 0 };
-            (self.bbt_to_tick(first_beat).unwrap_or(Ticks::ZERO), p.signature)
+    /// Adds the wanted meter points: the first on the bar line at or after its new tick, the others as many bars after
+    /// it as they were.
+    fn move_meters(
+        &self,
+        meters: &mut MeterMap,
+        wanted: impl Fn(&MeterStart) -> bool,
+        new_tick: impl Fn(Ticks) -> Ticks,
+    ) -> Result<(), TempoMapError> {
+        let mut later = self.meter_starts().filter(wanted);
+        let Some(first) = later.next() else { return Ok(()) };
+        let bar = place_meter(meters, new_tick(first.tick), first.point.signature)?;
+        for MeterStart { point, .. } in later {
+            meters.push(MeterPoint { bar: bar + (point.bar - first.point.bar), ..point })?;
+        }
+        Ok(())
+    }
+
+    fn meter_starts(&self) -> impl Iterator<Item = MeterStart> + '_ {
+        self.meter_points().map(|point| {
+            let tick = self.bbt_to_tick(Bbt { bar: point.bar, beat: 1, tick: 0 });
+            MeterStart { tick: tick.unwrap_or(Ticks::ZERO), point }
         })
     }
+}
+
+/// A meter point and the tick of its bar line.
+struct MeterStart {
+    tick: Ticks,
+    point: MeterPoint,
+}
+
+/// A place and a length held where sums of them are harmless: at most the whole map from its start.
+fn on_map(at: Ticks, length: Ticks) -> (Ticks, Ticks) {
+    (at.clamp(Ticks::ZERO, TempoMap::MAX_TICK), length.clamp(Ticks::ZERO, TempoMap::MAX_TICK * 2))
+}
+
+/// Lets a signature begin with the first bar line at or after a tick and gives its bar. A point that is there already
+/// gives way; one that would change nothing is left out.
+fn place_meter(meters: &mut MeterMap, tick: Ticks, signature: TimeSignature) -> Result<i64, TempoMapError> {
+    let bar = meters.first_bar_at_or_after(tick);
+    meters.remove_last_at(bar);
+    if meters.points().last().is_none_or(|p| p.signature != signature) {
+        meters.push(MeterPoint { bar, signature })?;
+    }
+    Ok(bar)
 }
 
 /// Whether a point only says what the constant one before it said.
 fn is_redundant(before: Option<TempoPoint>, point: TempoPoint) -> bool {
     before.is_some_and(|p| p.ramp == Ramp::Constant && point.ramp == Ramp::Constant && p.tempo == point.tempo)
-}
-
-/// Puts each signature on the first bar line at or after its tick; of two on one line the later one stays.
-fn place_meters(
-    starts: impl Iterator<Item = (Ticks, TimeSignature)>,
-) -> Result<Vec<MeterPoint>, TempoMapError> {
-    let mut placed = MeterMap::empty();
-    for (tick, signature) in starts {
-        let bar = placed.first_bar_at_or_after(tick);
-        placed.remove_last_at(bar);
-        if placed.points().last().is_none_or(|p| p.signature != signature) {
-            placed.push(MeterPoint { bar, signature })?;
-        }
-    }
-    Ok(placed.points().collect())
 }
