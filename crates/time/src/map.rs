@@ -125,42 +125,10 @@ impl Segment {
         self.anchor.add(if x < 0 { frames.neg() } else { frames }).to_grid()
     }
 
-    /// The last tick of this segment at or before a position: an estimate, bracketed by doubling steps and halved.
+    /// The last tick from `first` to the end of this segment at or before a position.
     fn tick_at(&self, bits: i128, first: i64) -> i64 {
-        let (mut low, mut high) = (first, self.end);
-        let guess =
-            self.point.tick.0.saturating_add(self.curve.estimate(bits - self.start)).clamp(low, high - 1);
-        let mut step = 1;
-        if self.position(guess) <= bits {
-            low = guess;
-            while low + step < high {
-                if self.position(low + step) > bits {
-                    high = low + step;
-                    break;
-                }
-                low += step;
-                step *= 2;
-            }
-        } else {
-            high = guess;
-            while high - step > low {
-                if self.position(high - step) <= bits {
-                    low = high - step;
-                    break;
-                }
-                high -= step;
-                step *= 2;
-            }
-        }
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            if self.position(middle) <= bits {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        low
+        let guess = self.point.tick.0.saturating_add(self.curve.estimate(bits - self.start));
+        last_where(first..self.end, guess, |tick| self.position(tick) <= bits)
     }
 }
 
@@ -332,12 +300,14 @@ impl TempoMap {
         self.to_frames_exact(tick).to_f64()
     }
 
-    /// A frame's position in quarter notes, for the edges (plugins, window). Real-time safe.
+    /// A frame's position in quarter notes, for the edges (plugins, window): linear within a tick. Real-time safe.
     #[must_use]
     pub fn to_quarters_f64(&self, frame: Frames) -> f64 {
         let TickPosition { tick, rest } = self.to_ticks_exact(frame.into());
-        let part = rest.to_f64() / self.frames_per_quarter(tick);
-        tick.as_quarters_f64() + part
+        let length = self.to_frames_exact(tick + Ticks(1)) - self.to_frames_exact(tick);
+        // At the ends of the map there is no next tick, and the position is held like the tick.
+        let part = if length > rest { rest.to_f64() / length.to_f64() } else { 0.0 };
+        tick.as_quarters_f64() + part / TICKS_PER_QUARTER as f64
     }
 
     /// The frame of a point, rounded as [`TempoMap::to_frame`] does. Real-time safe.
@@ -435,4 +405,86 @@ impl TempoMap {
 /// A tick held in the range of the map.
 fn hold(tick: Ticks) -> i64 {
     tick.0.clamp(-TempoMap::MAX_TICK.0, TempoMap::MAX_TICK.0)
+}
+
+/// The last place of a range at which `holds` is true; `holds` is true at the start of the range and, once false, stays
+/// false. From a guess it steps away, doubling each step, and then halves: O(log of the error of the guess).
+fn last_where(range: Range<i64>, guess: i64, holds: impl Fn(i64) -> bool) -> i64 {
+    let (mut low, mut high) = (range.start, range.end);
+    let guess = guess.clamp(low, high - 1);
+    let mut step = 1;
+    if holds(guess) {
+        low = guess;
+        while low + step < high {
+            if !holds(low + step) {
+                high = low + step;
+                break;
+            }
+            low += step;
+            step *= 2;
+        }
+    } else {
+        high = guess;
+        while high - step > low {
+            if holds(high - step) {
+                low = high - step;
+                break;
+            }
+            high -= step;
+            step *= 2;
+        }
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::Cell;
+
+    #[test]
+    fn any_guess_finds_the_last_place() {
+        for last in -5..60 {
+            for guess in -20..80 {
+                assert_eq!(last_where(-5..60, guess, |n| n <= last), last, "from {guess}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_useless_guess_costs_the_logarithm() {
+        let asked = Cell::new(0);
+        let count = |n| {
+            asked.set(asked.get() + 1);
+            n <= 12_345
+        };
+        assert_eq!(last_where(-(1 << 46)..1 << 46, 1 << 45, count), 12_345);
+        assert!(asked.get() < 100, "{}", asked.get());
+    }
+
+    #[test]
+    fn estimates_are_good_enough_to_need_few_corrections() {
+        let ramp = |from: &str, to: &str, length| {
+            Curve::ramp(SampleRate::HZ_48000, from.parse().unwrap(), to.parse().unwrap(), length)
+        };
+        for (curve, length) in [
+            (ramp("1", "1000", 1 << 36), 1u64 << 36),
+            (ramp("1000", "1", 1 << 36), 1 << 36),
+            (ramp("133.333", "133.334", 80_640), 80_640),
+        ] {
+            for part in 0..=64 {
+                let x = length / 64 * part;
+                let found = curve.estimate(curve.frames(x).to_grid());
+                assert!(found.abs_diff(x.cast_signed()) <= 64, "{found} for {x}");
+            }
+        }
+    }
 }

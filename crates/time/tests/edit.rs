@@ -175,6 +175,8 @@ fn points() -> impl Strategy<Value = Vec<TempoPoint>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Distances within what was before the edit, and within what was after it, are kept.
     #[test]
     fn time_outside_the_edit_is_kept(

@@ -241,6 +241,8 @@ fn values_are_stored_as_text_and_plain_numbers() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn every_tick_has_one_bar_beat_and_tick(
         steps in prop::collection::vec((1i64..2_000, 1u32..=99, 0u32..=6), 1..20), tick in -(1i64 << 46)..=1 << 46,

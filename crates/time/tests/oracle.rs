@@ -100,7 +100,7 @@ fn map(rate: SampleRate, points: &[TempoPoint]) -> TempoMap {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_tick_lies_where_the_ideal_lies_to_the_last_bit_of_the_grid(

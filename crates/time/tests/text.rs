@@ -133,6 +133,8 @@ fn clock_text_shows_milliseconds() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn what_is_shown_can_be_typed(tick in -(1i64 << 40)..1 << 40, frame in -(1i64 << 50)..1 << 50) {
         let map = map();
