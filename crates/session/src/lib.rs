@@ -1,1 +1,14 @@
 //! The document: project, tracks, clips, edits, undo and the folder format.
+//!
+//! A [`Project`](model::Project) is an immutable, typed value that is cheap to clone and can be read from any thread.
+//! This crate starts no threads and makes no sound.
+#![forbid(unsafe_code)]
+
+pub mod model;
+
+pub use model::{
+    Automation, BusPrecision, Change, Clip, ClipId, ClipLoop, Colour, Device, DeviceId, Fade, FadeShape,
+    Fault, Lane, LaneId, Listen, Marker, MarkerId, Media, MediaId, MediaOrigin, MeterId, MeterPoint, Monitor,
+    OrderKey, Output, PanLaw, ParamTarget, Point, PointId, PointShape, Project, RangeSetting, SCHEMA, Send,
+    SendId, SendParam, Settings, TempoId, TempoPoint, Track, TrackId, TrackKind, TrackParam,
+};

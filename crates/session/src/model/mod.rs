@@ -1,0 +1,40 @@
+//! The typed value of a session.
+//!
+//! Each struct is written once, in a `facts!` block that names every fact with its default and its bounds; reading,
+//! writing and comparing follow from that. A fact that has its default value is not stored, and facts that this version
+//! does not know are kept in `extra`, so that they survive.
+
+mod changes;
+mod clip;
+mod device;
+pub(crate) mod fact;
+mod id;
+mod lane;
+pub mod limits;
+mod media;
+mod order;
+mod project;
+mod send;
+mod settings;
+mod text;
+mod timeline;
+mod track;
+mod values;
+
+pub use changes::Change;
+pub use clip::{Clip, ClipLoop, Fade, FadeShape};
+pub use device::Device;
+pub use fact::{Extra, Fault};
+pub use id::{
+    ClipId, DeviceId, IdError, LaneId, MarkerId, MediaId, MeterId, PointId, SendId, TempoId, TrackId,
+};
+pub use lane::{Automation, Lane, ParamTarget, Point, PointShape, SendParam, TrackParam};
+pub use media::{Media, MediaOrigin};
+pub use order::OrderKey;
+pub use project::{Project, SCHEMA};
+pub use send::Send;
+pub use settings::{BusPrecision, RangeSetting, Settings};
+pub use text::FORMAT;
+pub use timeline::{Marker, MeterPoint, TempoPoint};
+pub use track::{Listen, Monitor, Output, PanLaw, Track, TrackKind};
+pub use values::{Colour, PointText, RangeText};
