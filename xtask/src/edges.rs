@@ -60,6 +60,7 @@ const TABLE: &[Rule] = &[
     Rule { name: "signals", uses: Only(&[]) },
     Rule { name: "testkit", uses: Any },
     Rule { name: "bench", uses: Any },
+    Rule { name: "fuzz", uses: Any },
     Rule { name: "xtask", uses: Only(&[]) },
 ];
 

@@ -28,6 +28,10 @@ pub fn run(yes: bool) -> Result {
         run_tests(&mut command, "doc-tests", &mut scanner)
     });
     stages.stage("loom models", || loom(&mut scanner));
+    stages.stage("hostile input", || {
+        let mut command = shell::cargo(&["run", "--locked", "--quiet", "--package", "omega-fuzz", "--"]);
+        shell::run(command.args(["--seconds", "5"]))
+    });
     report(&scanner);
     let verdict = stages.finish();
     // The last line is in a form that people and programs know.

@@ -235,9 +235,11 @@ fn parse_clock(plain: &str, negative: bool, rate: SampleRate) -> Result<Parsed, 
         return Err(TimeTextError::Decimals);
     }
     let scale = (0..decimals.len()).fold(1i128, |scale, _| scale * 10);
-    let value = (seconds * scale + i128::from(number(decimals, Part::Seconds)?)) * i128::from(rate.hz());
-    let value = if negative { -value } else { value };
-    in_range((2 * value + scale).div_euclid(2 * scale))
+    // Whole seconds are whole frames; only what is behind the point is rounded, so that nothing here can overflow.
+    let sign = if negative { -1 } else { 1 };
+    let whole = sign * seconds * i128::from(rate.hz());
+    let fraction = sign * i128::from(number(decimals, Part::Seconds)?) * i128::from(rate.hz());
+    in_range(whole + (2 * fraction + scale).div_euclid(2 * scale))
 }
 
 /// Decimal digits only, up to 10¹⁸ − 1: no sign, no space.

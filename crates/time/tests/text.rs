@@ -87,6 +87,7 @@ fn what_is_no_time_is_refused_with_its_reason() {
         ("NaNs", E::Number(Part::Seconds)),
         ("1e9s", E::Number(Part::Seconds)),
         ("999999999999999999:00:00", E::Range),
+        ("999999999999999999:00.999999999999999999", E::Range),
         ("0.1234567890123456789s", E::Decimals),
         ("1:60", E::Sixty { part: Part::Seconds, value: 60 }),
         ("1:60:00", E::Sixty { part: Part::Minutes, value: 60 }),

@@ -1,0 +1,38 @@
+//! What is fed: one file for each crate that reads foreign input.
+
+mod seeded;
+mod time;
+
+/// Something that reads what others wrote.
+pub struct Target {
+    /// For the command line.
+    pub name: &'static str,
+    /// What it reads.
+    pub about: &'static str,
+    /// Valid inputs that cases are made from.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// Reads one input. A refusal is fine; a panic, a crash, a hang or a broken promise is a finding.
+    pub feed: fn(&[u8]),
+}
+
+/// All targets.
+pub const ALL: &[&Target] = &[&time::TEXT];
+
+/// Targets that are broken on purpose: the tests see whether they are found. They run only when they are named.
+pub const SEEDED: &[&Target] = &[&seeded::PANICS, &seeded::HANGS, &seeded::ALLOCATES];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_takes_its_seeds_and_a_thousand_cases_of_them() {
+        for target in ALL {
+            let seeds = (target.seeds)();
+            assert!(!seeds.is_empty(), "{} has no seeds", target.name);
+            for number in 0..1000 {
+                (target.feed)(&crate::mutate::case(&seeds, number));
+            }
+        }
+    }
+}
