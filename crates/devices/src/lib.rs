@@ -3,9 +3,18 @@
 //! Each device is a file, or a folder when it has several parts. A device's process half cannot name an allocation; what
 //! allocates is in the modules called `prepare`, which run off the audio thread.
 //!
-//! - [`clip_reader`]: plays a track's clips.
+//! - [`registry`]: all devices by their keys: what they are, and how they are built.
+//! - [`fader`]: the end of a channel strip; also the send and the pan insert.
+//! - [`utility`]: gain, width, phase, mono, swap.
+//! - [`frame_delay`]: a track's delay against the others.
+//! - [`clip_reader`]: plays a track's clips; built by itself, not through the registry.
 #![no_std]
 #![forbid(unsafe_code)]
 
 pub mod clip_reader;
 mod curves;
+pub mod fader;
+pub mod frame_delay;
+mod level;
+pub mod registry;
+pub mod utility;

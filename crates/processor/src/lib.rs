@@ -67,7 +67,8 @@ pub enum Status {
     Sound,
     /// The output is exactly zero, and the state has reached its fixed point: more zeros in would give more zeros out
     /// and leave the state as it is, bit for bit. While its input stays zero and no event or parameter change comes,
-    /// the engine need not call it.
+    /// the engine need not call it. (A processor without main inputs is called for every block all the same, so it may
+    /// say this of a block between two sounds.)
     Silent,
     /// The processor cannot go on (a plugin died, a state was refused). Its output is not used; the number is the
     /// processor's own, for the message to the user.

@@ -104,23 +104,16 @@ impl Deck {
         self.fade_left = self.fade_left.saturating_sub(i64::try_from(frames).unwrap_or(i64::MAX)).max(0);
     }
 
-    /// Adds the frames from `position` on to `out`. Returns how many were missing.
-    pub fn render(
-        &mut self,
-        position: i64,
-        jumped: bool,
-        out: &mut Channels<'_>,
-        voice: &mut Voice,
-    ) -> usize {
+    /// Adds the frames from `position` on to `out`.
+    pub fn render(&mut self, position: i64, jumped: bool, out: &mut Channels<'_>, voice: &mut Voice) {
         let fading = self.fade_left > 0;
         let retired = if fading { self.retired.as_ref() } else { None };
         let rising = Ramp { from: 0.0, to: 1.0, position: self.fade - self.fade_left, length: self.fade };
-        let mut missing = 0;
         if let Some(list) = self.current.as_mut() {
             let weight = |entry: &Entry| {
                 (fading && !retired.is_some_and(|retired| retired.contains(entry))).then_some(rising)
             };
-            missing += play(list, position, &mut self.cursor, weight, out, voice);
+            play(list, position, &mut self.cursor, weight, out, voice);
             if jumped {
                 self.ahead = 0;
             }
@@ -128,17 +121,8 @@ impl Deck {
         }
         if fading && let Some(retired) = self.retired.as_mut() {
             let falling = Ramp { from: 1.0, to: 0.0, ..rising };
-            missing += fade_out(
-                retired,
-                self.current.as_mut(),
-                position,
-                &mut self.retired_cursor,
-                falling,
-                out,
-                voice,
-            );
+            fade_out(retired, self.current.as_mut(), position, &mut self.retired_cursor, falling, out, voice);
         }
-        missing
     }
 }
 
@@ -155,22 +139,20 @@ fn play(
     weight: impl Fn(&Entry) -> Option<Ramp>,
     out: &mut Channels<'_>,
     voice: &mut Voice,
-) -> usize {
+) {
     let PlayList { entries, neighbours, slots, waits } = list;
     voice.waits = *waits;
-    let mut missing = 0;
     for index in around(entries, neighbours, position.saturating_add(distance(out.frames())), cursor) {
         let Some(entry) = entries.get(index) else { continue };
         let Some(meeting) = Meeting::of(&entry.segment, position, out.frames()) else { continue };
         let Some(source) = slots.get_mut(entry.slot).and_then(|slot| slot.source.as_mut()) else {
-            missing += meeting.frames;
+            voice.missing += meeting.frames;
             continue;
         };
         let run = entry.segment.run(meeting.entry, meeting.frames);
         source.steer(run.entry(), run.direction());
-        missing += voice.render(&entry.segment, source, meeting, weight(entry), out);
+        voice.render(&entry.segment, source, meeting, weight(entry), out);
     }
-    missing
 }
 
 /// Adds the entries of the retired list that the current one does not have.
@@ -182,9 +164,8 @@ fn fade_out(
     weight: Ramp,
     out: &mut Channels<'_>,
     voice: &mut Voice,
-) -> usize {
+) {
     let PlayList { entries, neighbours, slots, .. } = retired;
-    let mut missing = 0;
     for index in around(entries, neighbours, position.saturating_add(distance(out.frames())), cursor) {
         let Some(entry) = entries.get(index) else { continue };
         let Some(meeting) = Meeting::of(&entry.segment, position, out.frames()) else { continue };
@@ -197,11 +178,10 @@ fn fade_out(
             None => current.as_mut().and_then(|list| list.source(entry.segment.source)),
         };
         match source {
-            Some(source) => missing += voice.render(&entry.segment, source, meeting, Some(weight), out),
-            None => missing += meeting.frames,
+            Some(source) => voice.render(&entry.segment, source, meeting, Some(weight), out),
+            None => voice.missing += meeting.frames,
         }
     }
-    missing
 }
 
 /// Tells the source of one segment that begins soon where it will be read, unless it is being read elsewhere right now.

@@ -100,8 +100,8 @@ impl ClipReader {
         Self { kernels, deck, voice, has_input, stopped, state: State::default() }
     }
 
-    /// Renders at most [`MAX_BLOCK`] frames; returns how many were missing.
-    fn render(&mut self, mut main: Channels<'_>, transport: Transport) -> usize {
+    /// Renders at most [`MAX_BLOCK`] frames.
+    fn render(&mut self, mut main: Channels<'_>, transport: Transport) {
         if self.state.rolling && !transport.rolling {
             self.state.stop_position = self.state.next;
             self.state.stop_left = STOP_FADE;
@@ -109,32 +109,30 @@ impl ClipReader {
         self.state.rolling = transport.rolling;
         if !transport.rolling && self.state.stop_left == 0 {
             self.deck.finish_fade();
-            return 0;
+            return;
         }
         self.deck.begin();
         let frames = main.frames();
-        let mut missing = 0;
         if transport.rolling {
             let jumped = transport.position != self.state.next;
             self.voice.begin(!self.has_input);
-            missing += self.deck.render(transport.position, jumped, &mut main, &mut self.voice);
+            self.deck.render(transport.position, jumped, &mut main, &mut self.voice);
             self.state.next = transport.position.saturating_add(i64::try_from(frames).unwrap_or(0));
         }
         if self.state.stop_left > 0 {
-            missing += self.sound_on(&mut main);
+            self.sound_on(&mut main);
         }
         self.deck.advance(frames);
-        missing
     }
 
     /// Adds what sounds on after a stop.
-    fn sound_on(&mut self, main: &mut Channels<'_>) -> usize {
+    fn sound_on(&mut self, main: &mut Channels<'_>) {
         let left = usize::try_from(self.state.stop_left).unwrap_or(0);
         let frames = main.frames().min(left);
         let mut own = Channels::new(&mut self.stopped, MAX_BLOCK, 0, frames);
         own.clear();
         self.voice.begin(true);
-        let missing = self.deck.render(self.state.stop_position, false, &mut own, &mut self.voice);
+        self.deck.render(self.state.stop_position, false, &mut own, &mut self.voice);
         let ramp = Ramp { from: 1.0, to: 0.0, position: STOP_FADE - self.state.stop_left, length: STOP_FADE };
         for (from, to) in own.iter_mut().zip(main.iter_mut()) {
             self.kernels.gain_ramp(from, ramp);
@@ -143,14 +141,13 @@ impl ClipReader {
         let done = i64::try_from(frames).unwrap_or(0);
         self.state.stop_position = self.state.stop_position.saturating_add(done);
         self.state.stop_left -= done;
-        missing
     }
 }
 
 impl Processor for ClipReader {
     fn process(&mut self, block: &mut ProcessBlock<'_>) -> Status {
         let frames = block.frames();
-        let mut missing = 0;
+        (self.voice.missing, self.voice.sounded) = (0, false);
         let mut begin = 0;
         while begin < frames {
             let end = frames.min(begin + MAX_BLOCK);
@@ -159,12 +156,14 @@ impl Processor for ClipReader {
                 let done = i64::try_from(begin).unwrap_or(0);
                 transport.position = transport.position.saturating_add(done);
             }
-            missing += self.render(block.main.range(begin, end), transport);
+            self.render(block.main.range(begin, end), transport);
             begin = end;
         }
-        block.missing = block.missing.saturating_add(u32::try_from(missing).unwrap_or(u32::MAX));
+        block.missing = block.missing.saturating_add(u32::try_from(self.voice.missing).unwrap_or(u32::MAX));
         let still = !self.state.rolling && self.state.stop_left == 0;
-        if still && (block.input_silent || !self.has_input) { Status::Silent } else { Status::Sound }
+        // A node without inputs is called for every block, so that it may be silent between clips.
+        let silent = if self.has_input { still && block.input_silent } else { !self.voice.sounded };
+        if silent { Status::Silent } else { Status::Sound }
     }
 
     fn reset(&mut self) {

@@ -16,6 +16,10 @@ pub(super) struct Voice {
     samples: [f32; MAX_BLOCK],
     /// Nothing was written to the block yet, and its channels are zero.
     fresh: bool,
+    /// Something was written to the block.
+    pub sounded: bool,
+    /// Frames that were missing in the block.
+    pub missing: usize,
     /// Wait for sources; not real-time safe.
     pub waits: bool,
 }
@@ -52,7 +56,15 @@ enum Level {
 
 impl Voice {
     pub fn new(kernels: Kernels) -> Self {
-        Self { kernels, gains: [0.0; MAX_BLOCK], samples: [0.0; MAX_BLOCK], fresh: false, waits: false }
+        Self {
+            kernels,
+            gains: [0.0; MAX_BLOCK],
+            samples: [0.0; MAX_BLOCK],
+            fresh: false,
+            sounded: false,
+            missing: 0,
+            waits: false,
+        }
     }
 
     /// Begins a block; `fresh` when its channels are zero.
@@ -60,7 +72,7 @@ impl Voice {
         self.fresh = fresh;
     }
 
-    /// Adds a segment where it meets the block, `weight` (which begins with the block) times if there is one. Returns how many frames were missing.
+    /// Adds a segment where it meets the block, `weight` (which begins with the block) times if there is one.
     pub fn render(
         &mut self,
         segment: &Segment,
@@ -68,11 +80,12 @@ impl Voice {
         meeting: Meeting,
         weight: Option<Ramp>,
         out: &mut Channels<'_>,
-    ) -> usize {
+    ) {
         let level = self.level(segment, meeting, weight);
         // The first segment that covers the whole block need not read the zeros that it is added to.
         let covers = core::mem::take(&mut self.fresh) && meeting.frames == out.frames();
-        let (mut done, mut missing) = (0, 0);
+        self.sounded = true;
+        let mut done = 0;
         while done < meeting.frames {
             let at = meeting.entry.saturating_add(i64::try_from(done).unwrap_or(0));
             let run = segment.run(at, meeting.frames - done);
@@ -109,10 +122,9 @@ impl Voice {
                     self.kernels.mix_more(channel, &input);
                 }
             }
-            missing += lacking;
+            self.missing += lacking;
             done += run.frames;
         }
-        missing
     }
 
     fn level(&mut self, segment: &Segment, meeting: Meeting, weight: Option<Ramp>) -> Level {

@@ -106,6 +106,18 @@ fn clips_are_added_to_the_input() {
 }
 
 #[test]
+fn blocks_between_clips_are_silent_only_where_nothing_comes_in() {
+    let library = vec![vec![vec![1.0; 100]]];
+    let clip = Segment { channels: ChannelMap::Single(0), ..Segment::new(0, 300, 100, 0) };
+    for (inputs, quiet) in [(0, Status::Silent), (2, Status::Sound)] {
+        let mut reader = ClipReader::new(&PrepareConfig { inputs, outputs: 2, ..CONFIG }, Level::detect());
+        reader.exchange(&mut *ClipReader::payload(list(&library, std::slice::from_ref(&clip))));
+        let statuses = drive(&mut reader, &job(0, 1000), &even_cuts(250, 1000)).statuses;
+        assert_eq!(statuses, [quiet, Status::Sound, quiet, quiet]);
+    }
+}
+
+#[test]
 fn crossing_fades_keep_amplitude_or_power() {
     let library = vec![vec![vec![1.0; 4000]]];
     let crossing = |shape| {
