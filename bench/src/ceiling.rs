@@ -4,7 +4,7 @@
 //! coefficient; a plain loop over each channel is several times slower. The compressor's gain is computed every eight
 //! frames and drawn straight in between.
 
-use crate::material::Stereo;
+use crate::material::{Stereo, Track};
 use crate::workload::{
     ATTACK, BUS_BAND, BUS_GAIN, BUSES, Peak, RATIO, RELEASE, THRESHOLD, TRACK_BANDS, TRACK_GAIN, Workload,
     balance,
@@ -19,7 +19,7 @@ type Channel = [f32; BLOCK];
 type Bus = [Channel; 2];
 
 /// Renders `workload` with the widest vectors that this processor has.
-pub fn render(workload: Workload, tracks: &[Stereo], out: &mut Stereo) {
+pub fn render(workload: Workload, tracks: &[Track], out: &mut Stereo) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         return wide::render(workload, tracks, out);
@@ -30,21 +30,21 @@ pub fn render(workload: Workload, tracks: &[Stereo], out: &mut Stereo) {
 #[cfg(target_arch = "x86_64")]
 mod wide {
     #![allow(unsafe_code, reason = "calls loops compiled for AVX2 after their caller has detected it")]
-    use super::{Stereo, Workload, plain};
+    use super::{Stereo, Track, Workload, plain};
 
-    pub fn render(workload: Workload, tracks: &[Stereo], out: &mut Stereo) {
+    pub fn render(workload: Workload, tracks: &[Track], out: &mut Stereo) {
         // SAFETY: the one caller has detected AVX2 at run time.
         unsafe { compiled_for_avx2(workload, tracks, out) }
     }
 
     #[target_feature(enable = "avx2")]
-    fn compiled_for_avx2(workload: Workload, tracks: &[Stereo], out: &mut Stereo) {
+    fn compiled_for_avx2(workload: Workload, tracks: &[Track], out: &mut Stereo) {
         plain(workload, tracks, out);
     }
 }
 
 #[inline(always)]
-fn plain(workload: Workload, tracks: &[Stereo], out: &mut Stereo) {
+fn plain(workload: Workload, tracks: &[Track], out: &mut Stereo) {
     match workload {
         Workload::Mix => mix(tracks, out),
         Workload::Fx => fx(tracks, out),
@@ -52,7 +52,7 @@ fn plain(workload: Workload, tracks: &[Stereo], out: &mut Stereo) {
 }
 
 #[inline(always)]
-fn mix(tracks: &[Stereo], out: &mut Stereo) {
+fn mix(tracks: &[Track], out: &mut Stereo) {
     let gains: Vec<[f32; 2]> =
         (0..tracks.len()).map(|index| balance(index).1.map(|gain| gain * TRACK_GAIN)).collect();
     for start in (0..out.left.len()).step_by(BLOCK) {
@@ -68,7 +68,7 @@ fn mix(tracks: &[Stereo], out: &mut Stereo) {
 }
 
 #[inline(always)]
-fn fx(tracks: &[Stereo], out: &mut Stereo) {
+fn fx(tracks: &[Track], out: &mut Stereo) {
     let mut groups: Vec<Group> = (0..tracks.len().div_ceil(4)).map(|_| Group::new()).collect();
     let bands = TRACK_BANDS.map(coefficients);
     let bus_band = coefficients(BUS_BAND);
@@ -93,7 +93,7 @@ fn fx(tracks: &[Stereo], out: &mut Stereo) {
 
 /// Four tracks into lanes, with the track gain.
 #[inline(always)]
-fn gather(members: &[Stereo], lanes: &mut [Lanes; BLOCK], start: usize, frames: usize) {
+fn gather(members: &[Track], lanes: &mut [Lanes; BLOCK], start: usize, frames: usize) {
     for (lane, track) in members.iter().enumerate() {
         let sides = track.left[start..start + frames].iter().zip(&track.right[start..start + frames]);
         for (frame, (left, right)) in lanes.iter_mut().zip(sides) {

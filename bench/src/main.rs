@@ -5,14 +5,19 @@
 
 mod ceiling;
 mod clock;
+mod engine;
 mod harness;
 mod material;
+mod session;
 mod workload;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use engine::Player;
 use harness::{Contender, Report};
+use omega_dsp::simd::Level;
+use session::Session;
 use workload::Workload;
 
 /// Side-by-side benchmarks: CPU time per track-second and ratio to a loop without graph, meters or smoothing.
@@ -34,6 +39,12 @@ struct Options {
     /// How often everything is rendered.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
+    /// Frames that the outside asks for at once.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=8192))]
+    block: u16,
+    /// Instructions that the engine may use: scalar, sse2 or avx2 (the best that there are without it).
+    #[arg(long)]
+    simd: Option<Level>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -44,27 +55,46 @@ enum Which {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    match run(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("omega-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<bool, session::Error> {
     let workloads: &[Workload] = match options.workload {
         Which::Mix => &[Workload::Mix],
         Which::Fx => &[Workload::Fx],
         Which::All => &[Workload::Mix, Workload::Fx],
     };
+    let level = options.simd.unwrap_or_else(Level::detect);
     let seconds = usize::from(options.seconds);
     let tracks = material::tracks(usize::from(options.tracks), seconds * material::RATE);
-    println!("{} stereo tracks, {seconds} s, {} rounds, one thread", tracks.len(), options.rounds);
+    println!(
+        "{} stereo tracks, {seconds} s, {} rounds, one thread, blocks of {}, {level}",
+        tracks.len(),
+        options.rounds,
+        options.block
+    );
     println!(
         "{:<4} {:<10} {:>17} {:>17} {:>8} {:>9}",
         "", "", "µs/track-s (min)", "(median)", "ratio", "RMS"
     );
     let mut all_equal = true;
     for &workload in workloads {
-        let mut contenders: Vec<Contender<'_>> = Vec::new();
-        contenders.push(Contender::new("ceiling", |out| ceiling::render(workload, &tracks, out)));
+        let mut contenders = vec![Contender::new("ceiling", |out| ceiling::render(workload, &tracks, out))];
+        if workload == Workload::Mix {
+            let mut player = Player::new(Session::mix(&tracks, level)?, level, usize::from(options.block))?;
+            contenders.push(Contender::new("engine", move |out| player.render(out)));
+        }
         let report = harness::run(&mut contenders, tracks.len(), seconds, options.rounds.into());
         all_equal &= print(workload, &report, tracks.len());
     }
-    if all_equal { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(all_equal)
 }
 
 /// Prints one workload and says whether every output carries the level that shows equal work.

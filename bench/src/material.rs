@@ -10,13 +10,23 @@
 )]
 #![allow(clippy::cast_possible_truncation, reason = "f64 material is stored as f32 samples")]
 
+use std::sync::Arc;
+
 /// Frames per second.
 pub const RATE: usize = 48_000;
 
 /// How many tracks differ.
 const UNIQUE: usize = 32;
 
-/// Two channels of equal length.
+/// One track of input, to be shared by all contenders.
+pub struct Track {
+    /// Left samples.
+    pub left: Arc<[f32]>,
+    /// Right samples.
+    pub right: Arc<[f32]>,
+}
+
+/// Two channels of output of equal length.
 pub struct Stereo {
     /// Left samples.
     pub left: Vec<f32>,
@@ -32,23 +42,26 @@ impl Stereo {
 
     /// Root of the mean square over both channels.
     pub fn rms(&self) -> f64 {
-        let square = |channel: &[f32]| channel.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
-        let samples = (self.left.len() + self.right.len()).max(1);
-        ((square(&self.left) + square(&self.right)) / samples as f64).sqrt()
+        rms(&self.left, &self.right)
     }
+}
+
+fn rms(left: &[f32], right: &[f32]) -> f64 {
+    let square = |channel: &[f32]| channel.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+    ((square(left) + square(right)) / (left.len() + right.len()).max(1) as f64).sqrt()
 }
 
 /// `count` tracks of `frames` frames; the same arguments give the same samples.
-pub fn tracks(count: usize, frames: usize) -> Vec<Stereo> {
+pub fn tracks(count: usize, frames: usize) -> Vec<Track> {
     (0..count).map(|index| track(index % UNIQUE, frames)).collect()
 }
 
-fn track(index: usize, frames: usize) -> Stereo {
+fn track(index: usize, frames: usize) -> Track {
     if index % 2 == 1 {
-        return Stereo { left: noise(index, 0, frames), right: noise(index, 1, frames) };
+        return Track { left: noise(index, 0, frames).into(), right: noise(index, 1, frames).into() };
     }
     let frequency = 55.0 * (index as f64 / 12.0).exp2();
-    Stereo { left: sine(frequency, frames), right: sine(frequency * 1.003, frames) }
+    Track { left: sine(frequency, frames).into(), right: sine(frequency * 1.003, frames).into() }
 }
 
 fn sine(frequency: f64, frames: usize) -> Vec<f32> {
@@ -85,8 +98,9 @@ mod tests {
     #[test]
     fn tracks_have_the_levels_of_the_neutral_workload() {
         let tracks = tracks(34, RATE);
-        assert!((tracks[1].rms() / 0.03 - 1.0).abs() < 0.01, "{}", tracks[1].rms());
-        assert!((tracks[2].rms() / (0.05 / 2.0_f64.sqrt()) - 1.0).abs() < 0.01, "{}", tracks[2].rms());
+        let level = |index: usize| rms(&tracks[index].left, &tracks[index].right);
+        assert!((level(1) / 0.03 - 1.0).abs() < 0.01, "{}", level(1));
+        assert!((level(2) / (0.05 / 2.0_f64.sqrt()) - 1.0).abs() < 0.01, "{}", level(2));
         assert_eq!(tracks[33].left, tracks[1].left, "track 33 repeats track 1");
         assert_ne!(tracks[1].left, tracks[1].right);
         assert_ne!(tracks[1].left, tracks[3].left);
