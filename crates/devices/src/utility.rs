@@ -7,7 +7,8 @@
 //!
 //! A live switch takes 5 ms, automation none. Latency 0, no tail, no state.
 
-use omega_processor::{Channels, Params, PrepareConfig, ProcessBlock, Processor, Status};
+use omega_dsp::kernels::Kernels;
+use omega_processor::{Channels, MAX_BLOCK, Param, Params, PrepareConfig, ProcessBlock, Processor, Status};
 
 use crate::level;
 
@@ -20,25 +21,77 @@ const PARAMS: usize = 6;
 /// The processor: see the [module](self).
 #[derive(Debug)]
 pub struct Utility {
+    kernels: Kernels,
     mono_to_stereo: bool,
+    /// Parameters, one value a frame: the gain as a factor, the others as they are.
+    rows: [[f32; MAX_BLOCK]; PARAMS],
 }
 
 impl Utility {
-    fn new(config: &PrepareConfig) -> Self {
-        Self { mono_to_stereo: (config.inputs, config.outputs) == (1, 2) }
+    fn new(config: &PrepareConfig, kernels: Kernels) -> Self {
+        let mono_to_stereo = (config.inputs, config.outputs) == (1, 2);
+        Self { kernels, mono_to_stereo, rows: [[0.0; MAX_BLOCK]; PARAMS] }
     }
 
-    /// On all channels of `main`.
-    fn run(&self, main: &mut Channels<'_>, params: &Params<'_>) {
+    /// At most [`MAX_BLOCK`] frames.
+    fn run(&mut self, main: &mut Channels<'_>, params: &Params<'_>) {
+        if !params.all_constant() {
+            self.fill_rows(params, main.frames());
+        }
         if main.count() != 2 {
             for (index, channel) in main.iter_mut().enumerate() {
-                run_plain(channel, params, index);
+                self.run_plain(channel, params, index);
             }
         } else if let Some((left, right)) = main.pair_mut() {
             if self.mono_to_stereo {
-                right.iter_mut().zip(left.iter()).for_each(|(right, left)| *right = *left);
+                self.kernels.copy(right, left);
             }
-            run_stereo(left, right, params);
+            self.run_stereo(left, right, params);
+        }
+    }
+
+    fn fill_rows(&mut self, params: &Params<'_>, frames: usize) {
+        for (index, row) in self.rows.iter_mut().enumerate() {
+            let row = row.get_mut(..frames).unwrap_or(&mut []);
+            match (index, params.get(index)) {
+                (0, Param::Constant(db)) => row.fill(level::amplitude(db)),
+                (0, Param::Varying(db)) => level::amplitudes(self.kernels, db, row),
+                (_, Param::Constant(value)) => row.fill(value),
+                (_, Param::Varying(values)) => self.kernels.copy(row, values),
+            }
+        }
+    }
+
+    fn run_stereo(&self, left: &mut [f32], right: &mut [f32], params: &Params<'_>) {
+        let frames = left.iter_mut().zip(right.iter_mut());
+        if params.all_constant() {
+            let matrix = matrix(values(params));
+            frames.for_each(|(left, right)| (*left, *right) = mixed(matrix, *left, *right));
+            return;
+        }
+        let [gain, width, invert_left, invert_right, mono, swap] = &self.rows;
+        let sides = width.iter().zip(mono);
+        let phases = invert_left.iter().zip(invert_right);
+        let rows = gain.iter().zip(sides).zip(phases).zip(swap);
+        for ((left, right), (((gain, (width, mono)), (first, second)), swap)) in frames.zip(rows) {
+            let matrix = matrix([*gain, *width, *first, *second, *mono, *swap]);
+            (*left, *right) = mixed(matrix, *left, *right);
+        }
+    }
+
+    /// Gain and, on the first two channels, phase.
+    fn run_plain(&self, channel: &mut [f32], params: &Params<'_>, index: usize) {
+        let [gain, _, invert_left, invert_right, ..] = &self.rows;
+        let inverts = [invert_left, invert_right].get(index).copied();
+        if params.all_constant() {
+            let [gain, _, invert_left, invert_right, ..] = values(params);
+            let invert = [invert_left, invert_right].get(index).copied().unwrap_or(0.0);
+            channel.iter_mut().for_each(|sample| *sample = turned(*sample, gain, invert));
+        } else if let Some(inverts) = inverts {
+            let rows = gain.iter().zip(inverts);
+            channel.iter_mut().zip(rows).for_each(|(s, (gain, invert))| *s = turned(*s, *gain, *invert));
+        } else {
+            channel.iter_mut().zip(gain).for_each(|(s, gain)| *s = turned(*s, *gain, 0.0));
         }
     }
 }
@@ -48,21 +101,30 @@ impl Processor for Utility {
         if block.input_silent {
             return Status::Silent;
         }
-        self.run(&mut block.main, &block.params);
+        let frames = block.frames();
+        let mut begin = 0;
+        while begin < frames {
+            let end = frames.min(begin + MAX_BLOCK);
+            self.run(&mut block.main.range(begin, end), &block.params.range(begin, end));
+            begin = end;
+        }
         Status::Sound
     }
 
     fn reset(&mut self) {}
 }
 
-/// Values of all parameters at `frame`.
-fn values(params: &Params<'_>, frame: usize) -> [f32; PARAMS] {
-    core::array::from_fn(|index| params.at(index, frame))
+/// Values of all parameters, the gain as a factor, where they are constant.
+fn values(params: &Params<'_>) -> [f32; PARAMS] {
+    core::array::from_fn(|index| {
+        let value = params.at(index, 0);
+        if index == 0 { level::amplitude(value) } else { value }
+    })
 }
 
 /// What left and right are made of: `[left of left, left of right, right of left, right of right]`.
+#[inline]
 fn matrix([gain, width, invert_left, invert_right, mono, swap]: [f32; PARAMS]) -> [f32; 4] {
-    let gain = level::amplitude(gain);
     let (left, right) = (gain * (1.0 - 2.0 * invert_left), gain * (1.0 - 2.0 * invert_right));
     let width = width * (1.0 - mono);
     let (same, other) = (0.5 + 0.5 * width, 0.5 - 0.5 * width);
@@ -81,37 +143,10 @@ fn mixed([a, b, c, d]: [f32; 4], left: f32, right: f32) -> (f32, f32) {
     (a * left + b * right + 0.0, c * left + d * right + 0.0)
 }
 
-fn run_stereo(left: &mut [f32], right: &mut [f32], params: &Params<'_>) {
-    let frames = left.iter_mut().zip(right.iter_mut());
-    if params.all_constant() {
-        let matrix = matrix(values(params, 0));
-        frames.for_each(|(left, right)| (*left, *right) = mixed(matrix, *left, *right));
-        return;
-    }
-    for (frame, (left, right)) in frames.enumerate() {
-        (*left, *right) = mixed(matrix(values(params, frame)), *left, *right);
-    }
-}
-
-/// Gain and, on the first two channels, phase.
-fn run_plain(channel: &mut [f32], params: &Params<'_>, index: usize) {
-    let factor = |frame: usize| {
-        let [gain, _, invert_left, invert_right, ..] = values(params, frame);
-        let invert = match index {
-            0 => invert_left,
-            1 => invert_right,
-            _ => 0.0,
-        };
-        level::amplitude(gain) * (1.0 - 2.0 * invert)
-    };
-    if params.all_constant() {
-        let factor = factor(0);
-        channel.iter_mut().for_each(|sample| *sample = *sample * factor + 0.0);
-        return;
-    }
-    for (frame, sample) in channel.iter_mut().enumerate() {
-        *sample = *sample * factor(frame) + 0.0;
-    }
+/// One sample with gain and phase; never −0.
+#[inline]
+fn turned(sample: f32, gain: f32, invert: f32) -> f32 {
+    sample * (gain * (1.0 - 2.0 * invert)) + 0.0
 }
 
 pub(crate) mod prepare {
@@ -123,6 +158,7 @@ pub(crate) mod prepare {
     use alloc::vec;
     use alloc::vec::Vec;
 
+    use omega_dsp::kernels::Kernels;
     use omega_dsp::simd::Level;
     use omega_processor::{Descriptor, ParamInfo, PrepareConfig, Processor, Smoothing, Taper, Unit};
 
@@ -149,7 +185,7 @@ pub(crate) mod prepare {
         }
     }
 
-    pub(crate) fn build(config: &PrepareConfig, _level: Level) -> Box<dyn Processor> {
-        Box::new(Utility::new(config))
+    pub(crate) fn build(config: &PrepareConfig, level: Level) -> Box<dyn Processor> {
+        Box::new(Utility::new(config, Kernels::new(level)))
     }
 }
