@@ -142,6 +142,12 @@ impl<T> Consumer<T> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "tests run off the audio thread"
+    )]
     extern crate std;
     use super::*;
     use std::collections::VecDeque;

@@ -22,6 +22,7 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+#[allow(clippy::disallowed_types, reason = "only its `get` is used inside a scope, which is one load")]
 use std::sync::OnceLock;
 
 /// What was counted inside RT scopes.
@@ -69,6 +70,7 @@ pub enum Violation {
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static FREES: AtomicU64 = AtomicU64::new(0);
 static LOCKS: AtomicU64 = AtomicU64::new(0);
+#[allow(clippy::disallowed_types, reason = "only its `get` is used inside a scope, which is one load")]
 static HOOK: OnceLock<fn(Violation)> = OnceLock::new();
 
 std::thread_local! {
@@ -218,9 +220,11 @@ unsafe impl GlobalAlloc for CountingAllocator {
 
 /// A mutex for code off the audio thread that tells the guard when it is taken. A poisoned lock is taken all the same:
 /// what it protects must stay valid after a panic.
+#[allow(clippy::disallowed_types, reason = "this is the lock that the guard counts")]
 #[derive(Debug, Default)]
 pub struct CountedMutex<T: ?Sized>(std::sync::Mutex<T>);
 
+#[allow(clippy::disallowed_types, reason = "this is the lock that the guard counts")]
 impl<T> CountedMutex<T> {
     /// Wraps `value`.
     pub const fn new(value: T) -> Self {

@@ -5,7 +5,7 @@
 //! | [`AtomicF32`] | one `f32` | any number | any number |
 //! | [`latest_value`] | any `Copy` value, whole | one, wait-free | one, wait-free |
 //! | [`PeakCell`](crate::meter::PeakCell) | what a meter needs | one, wait-free | one |
-use crate::sync::{Arc, AtomicU8, Ordering, UnsafeCell, faults};
+use crate::sync::{Arc, AtomicU8, Ordering, UnsafeCell, publishing};
 use core::sync::atomic::AtomicU32;
 
 /// An `f32` that threads share; the last write wins. Every operation is relaxed, wait-free and keeps all 32 bits.
@@ -88,6 +88,7 @@ pub struct LatestReader<T> {
 /// assert_eq!(reader.take(), None);
 /// assert_eq!(reader.get(), (96_000, 122.0));
 /// ```
+#[allow(clippy::disallowed_methods, reason = "prepares off the audio thread")]
 #[must_use]
 pub fn latest_value<T: Copy>(initial: T) -> (LatestWriter<T>, LatestReader<T>) {
     let slots = core::array::from_fn(|_| Slot(UnsafeCell::new(initial)));
@@ -109,8 +110,7 @@ impl<T: Copy> LatestWriter<T> {
     pub fn set(&mut self, value: T) {
         // SAFETY: `back` is owned by this end (the invariant of `Cell`), and `&mut self` makes this its only use.
         self.cell.slot(self.back).with_mut(|slot| unsafe { slot.write(value) });
-        let order = if faults::RELAXED_PUBLISH.is_on() { Ordering::Relaxed } else { Ordering::AcqRel };
-        self.back = self.cell.middle.swap(self.back | FRESH, order) & INDEX;
+        self.back = self.cell.middle.swap(self.back | FRESH, publishing(Ordering::AcqRel)) & INDEX;
     }
 }
 
@@ -156,6 +156,12 @@ impl<T> core::fmt::Debug for LatestReader<T> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "tests run off the audio thread"
+    )]
     extern crate std;
     use super::*;
 

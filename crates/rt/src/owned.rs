@@ -152,6 +152,10 @@ impl AlignedBuffer {
     ///
     /// # Panics
     /// If there is not enough memory; see [`try_zeroed`](Self::try_zeroed) for lengths that come from outside.
+    #[allow(
+        clippy::disallowed_macros,
+        reason = "prepares off the audio thread, and the documentation names the panic"
+    )]
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
         Self::try_zeroed(len).unwrap_or_else(|_| panic!("no memory for a buffer of {len} samples"))
@@ -201,6 +205,12 @@ impl fmt::Debug for AlignedBuffer {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "tests run off the audio thread"
+    )]
     extern crate std;
     use super::*;
     use std::sync::Arc;

@@ -99,6 +99,7 @@ pub struct RamPcm {
 
 impl RamPcm {
     /// Takes the channels as they are; the longest gives the length, shorter ones end in zeros. Allocates.
+    #[allow(clippy::disallowed_methods, reason = "prepares off the audio thread")]
     pub fn new(channels: impl IntoIterator<Item = Arc<[f32]>>) -> Self {
         let channels = channels.into_iter().map(Shared::from).collect::<Box<[_]>>();
         let frames = channels.iter().map(|channel| channel.len()).max().unwrap_or(0);
@@ -107,6 +108,7 @@ impl RamPcm {
 }
 
 impl Clone for RamPcm {
+    #[allow(clippy::disallowed_methods, reason = "prepares off the audio thread")]
     fn clone(&self) -> Self {
         Self { channels: self.channels.iter().cloned().collect::<Box<[_]>>().into(), frames: self.frames }
     }
@@ -144,6 +146,12 @@ impl PcmSource for RamPcm {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "tests run off the audio thread"
+    )]
     extern crate std;
     use super::*;
     use std::vec;

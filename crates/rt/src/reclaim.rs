@@ -7,7 +7,7 @@
 extern crate alloc;
 
 use crate::owned::Owned;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell, faults};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell, faults, publishing};
 use alloc::boxed::Box;
 use core::any::Any;
 
@@ -56,6 +56,7 @@ pub struct Reclaimer<T = Owned<dyn Any + Send>> {
 /// audio.send(old_table.erase()).expect("there is room");
 /// assert_eq!((audio.outstanding(), other.collect(), audio.outstanding()), (1, 1, 0));
 /// ```
+#[allow(clippy::disallowed_methods, reason = "prepares off the audio thread")]
 #[must_use]
 pub fn reclaim<T: Send>(capacity: usize) -> (Reclaim<T>, Reclaimer<T>) {
     let empty = || Slot { full: AtomicBool::new(false), value: UnsafeCell::new(None) };
@@ -123,7 +124,7 @@ impl<T: Send> Reclaim<T> {
         // SAFETY: the flag is false, so the slot belongs to this side, of which `&mut self` is the only handle. It
         // holds `None` (it started so, or was taken from), so nothing is dropped here.
         slot.value.with_mut(|place| unsafe { place.write(Some(value)) });
-        slot.full.store(true, Ordering::Release);
+        slot.full.store(true, publishing(Ordering::Release));
         self.at = self.ring.after(self.at);
         Ok(())
     }
@@ -181,6 +182,12 @@ impl<T> core::fmt::Debug for Reclaimer<T> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "tests run off the audio thread"
+    )]
     extern crate std;
     use super::*;
     use std::sync::Mutex;

@@ -3,6 +3,12 @@
 //! Under loom there are also [`faults`]: deliberate mistakes that a model test switches on to prove that it would
 //! notice them. In every other build they are constants that are false, and leave no code behind.
 
+/// The order of a store or exchange that hands something to another thread.
+#[inline]
+pub(crate) fn publishing(order: Ordering) -> Ordering {
+    if faults::RELAXED_PUBLISH.is_on() { Ordering::Relaxed } else { order }
+}
+
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
@@ -64,7 +70,7 @@ pub mod faults {
         }
     }
 
-    /// The latest-value cell publishes without release.
+    /// What one thread wrote is handed to another without release order.
     pub static RELAXED_PUBLISH: Fault = Fault(AtomicBool::new(false));
     /// The pool's free list does not count its changes.
     pub static UNTAGGED_INDEX: Fault = Fault(AtomicBool::new(false));

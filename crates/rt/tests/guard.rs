@@ -1,4 +1,10 @@
 //! The guard sees every allocation, free and lock inside a scope, and none outside.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "tests run off the audio thread"
+)]
 use omega_rt::guard::{self, CountedMutex, CountingAllocator, RtCounts, RtScope, Violation};
 use omega_rt::{Owned, fifo};
 use std::hint::black_box;

@@ -1,4 +1,10 @@
 //! Pools against a naive model, at their edges, between threads, and under the guard.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "tests run off the audio thread"
+)]
 use omega_rt::guard::{CountingAllocator, RtScope};
 use omega_rt::pool::{BATCH, Block, BlockPool, CACHE_BLOCKS, MAX_BLOCKS, PoolBox, PoolError};
 use std::collections::HashSet;

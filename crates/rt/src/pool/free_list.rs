@@ -9,7 +9,7 @@
 //! taken, and inside the block that would be a data race with whatever its new owner writes there.
 extern crate alloc;
 
-use crate::sync::{AtomicU32, AtomicU64, Ordering, faults};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, faults, publishing};
 use alloc::boxed::Box;
 
 /// Bits of the index in the head; the other 40 count changes. A thread would have to sleep between two of its own
@@ -47,6 +47,7 @@ fn changed(old: u64, index: u32) -> u64 {
 
 impl FreeList {
     /// All of `0 .. count`, lowest on top. `count` is at most [`MAX_INDICES`].
+    #[allow(clippy::disallowed_methods, reason = "prepares off the audio thread")]
     pub(super) fn full(count: u32) -> Self {
         let last = count.saturating_sub(1);
         let next = (0..count).map(|n| AtomicU32::new(if n < last { n + 1 } else { NONE })).collect();
@@ -107,7 +108,7 @@ impl FreeList {
             match self.head.0.compare_exchange_weak(
                 head,
                 changed(head, *first),
-                Ordering::AcqRel,
+                publishing(Ordering::Release),
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return,
