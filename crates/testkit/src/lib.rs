@@ -8,8 +8,8 @@
 //! - [`rig`]: an engine driven by hand.
 
 pub mod drive;
-pub mod guarded;
 pub mod graphs;
+pub mod guarded;
 pub mod processors;
 pub mod random;
 pub mod rig;
