@@ -99,7 +99,7 @@ fn clips_are_added_to_the_input() {
     let segment = Segment { channels: ChannelMap::Single(0), ..Segment::new(0, 100, 50, 0) };
     reader.exchange(&mut *ClipReader::payload(list(&library, &[segment])));
     let job = Job { input: vec![vec![0.5; 300]; 2], ..job(0, 300) };
-    let outcome = drive(&mut reader, &job, &even_cuts(100, 300));
+    let outcome = drive(&mut reader, &job, &even_cuts(50, 300));
     for (frame, sample) in outcome.output[1].iter().enumerate() {
         assert_eq!(*sample, if (100..150).contains(&frame) { 0.75 } else { 0.5 });
     }
@@ -177,7 +177,8 @@ fn missing_frames_are_counted_once_and_sources_are_steered_ahead() {
         Owned::from(boxed)
     };
     let backwards = Segment { reverse: true, ..Segment::new(2, 97_000, 1000, 5000) };
-    let segments = vec![Segment::new(1, 0, 10_000, 300), backwards];
+    // The third one begins soon, but its source is being read elsewhere.
+    let segments = vec![Segment::new(1, 0, 10_000, 300), backwards, Segment::new(1, 15_000, 1000, 70_000)];
     let list = PlayList::build(segments, vec![(1, watched(&now)), (2, watched(&later))]).expect("good");
     let mut reader = Guarded(reader(list, Level::detect()));
     let outcome = drive(&mut reader, &job(0, 512), &even_cuts(256, 512));
