@@ -186,7 +186,7 @@ fn missing_frames_are_counted_once_and_sources_are_steered_ahead() {
     assert_eq!(reads.load(Ordering::Relaxed), 4, "channels that exist are read once a block");
     assert_eq!(now.load(Ordering::Relaxed), 556);
     assert_eq!(later.load(Ordering::Relaxed), 0, "more than two seconds ahead");
-    drive(&mut reader, &job(1000, 256), &[256]);
+    drive(&mut reader, &job(1000, 512), &even_cuts(256, 512));
     assert_eq!(later.load(Ordering::Relaxed), -5999, "the last frame of the range, backwards");
 }
 
