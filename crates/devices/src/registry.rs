@@ -1,6 +1,6 @@
 //! All devices, by their keys in the document. Off the audio thread.
 //!
-//! A new device is a file (or a folder) with a `descriptor` and a `build` in its `prepare` module, and one line in [`DEVICES`].
+//! A new device is a file (or a folder) with a `descriptor` and a `build` in its `prepare` module, and one line in `DEVICES`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs off the audio thread")]
 extern crate alloc;
 
