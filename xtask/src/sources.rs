@@ -4,6 +4,8 @@
 const UNSAFE_PLACES: &[(&str, &str)] = &[
     ("crates/rt/src/", "lock-free structures, aligned slabs, float control register, allocation guard"),
     ("crates/dsp/src/simd", "SIMD intrinsics behind run-time detection"),
+    ("crates/audio-io/src/jack/", "a C library loaded at run time"),
+    ("crates/audio-io/src/memory.rs", "locking pages in memory"),
     ("crates/plugin/src/", "foreign plugin interfaces"),
     ("bench/src/ceiling.rs", "the call of loops compiled for AVX2 after detection"),
 ];

@@ -1,6 +1,7 @@
 //! What every backend can do, and the choice among them.
 
 use crate::config::{Backend, OpenError, StreamConfig};
+use crate::jack::Jack;
 use crate::stream::Prepared;
 use crate::timer::Timer;
 
@@ -23,9 +24,55 @@ pub trait AudioBackend {
 pub fn prepare(config: &StreamConfig) -> Result<Prepared, OpenError> {
     match &config.backend {
         Backend::Virtual(clock) => clock.prepare(config),
-        Backend::Timer | Backend::Auto => Timer.prepare(config),
-        Backend::Jack(_) => {
-            Err(OpenError::Jack { what: "open a client".to_owned(), reason: "not built in".to_owned() })
+        Backend::Jack(options) => Jack(options.clone()).prepare(config),
+        Backend::Timer => Timer.prepare(config),
+        Backend::Auto => prepare_first(config, &Jack::default()),
+    }
+}
+
+/// JACK if it is there, otherwise the timer, with the reason.
+fn prepare_first(config: &StreamConfig, jack: &dyn AudioBackend) -> Result<Prepared, OpenError> {
+    let refused = match jack.prepare(config) {
+        Ok(mut prepared) => {
+            "a JACK server runs".clone_into(&mut prepared.info.reason);
+            return Ok(prepared);
         }
+        Err(bad @ OpenError::BadConfig { .. }) => return Err(bad),
+        Err(refused) => refused,
+    };
+    let mut prepared = Timer.prepare(config)?;
+    prepared.info.reason = format!("nothing is heard: {refused}");
+    Ok(prepared)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Refusing;
+
+    impl AudioBackend for Refusing {
+        fn name(&self) -> &'static str {
+            "refusing"
+        }
+
+        fn prepare(&self, config: &StreamConfig) -> Result<Prepared, OpenError> {
+            config.validate()?;
+            Err(OpenError::NoJackServer { name: None, detail: None })
+        }
+    }
+
+    #[test]
+    fn without_a_server_auto_is_the_timer_and_says_why() {
+        let prepared = prepare_first(&StreamConfig::default(), &Refusing).expect("the timer");
+        assert_eq!(prepared.info().backend, "timer");
+        let reason = &prepared.info().reason;
+        assert!(reason.starts_with("nothing is heard: no JACK server is running"), "{reason}");
+    }
+
+    #[test]
+    fn a_bad_configuration_is_not_blamed_on_the_server() {
+        let config = StreamConfig { rate: Some(0), ..StreamConfig::default() };
+        assert!(matches!(prepare_first(&config, &Refusing), Err(OpenError::BadConfig { what: "rate", .. })));
     }
 }

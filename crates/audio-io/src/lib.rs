@@ -31,12 +31,16 @@ mod callback;
 mod config;
 mod events;
 mod histogram;
+mod jack;
+mod memory;
 mod planar;
 mod priority;
 mod runner;
 mod shared;
 mod stats;
 mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod timer;
 mod virtual_clock;
 
@@ -45,6 +49,8 @@ pub use callback::{AudioCallback, HardwareTime, IoBlock, IoFlags, MAX_CHANNELS, 
 pub use config::{Backend, Connect, JackOptions, OpenError, RATES, StreamConfig};
 pub use events::{Event, EventReader};
 pub use histogram::Timing;
+pub use jack::Jack;
+pub use memory::{LockError, Locked, lock_in_memory};
 pub use priority::Priority;
 pub use stats::Stats;
 pub use stream::{Latency, Prepared, Stream, StreamInfo};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::mpsc::Sender;
 
 use omega_rt::RtScope;
+use omega_rt::denormals::FlushDenormals;
 
 use crate::callback::{AudioCallback, HardwareTime, IoBlock, IoFlags, MAX_CHANNELS, planes, planes_mut};
 use crate::priority;
@@ -87,10 +88,12 @@ impl Runner {
 
         let cpu_before = if self.measure { thread_cpu() } else { 0 };
         let before = self.shared.now();
+        let denormals = FlushDenormals::enter();
         let scope = RtScope::enter();
         let outcome = catch_unwind(AssertUnwindSafe(|| callback.process(&mut io)));
         let counts = scope.counts();
         drop(scope);
+        drop(denormals);
         let elapsed = self.shared.now().saturating_sub(before);
         if self.measure {
             self.shared.counters.cpu.record(thread_cpu().saturating_sub(cpu_before));

@@ -100,11 +100,12 @@ impl Shared {
         u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Tells the owner that the hardware is gone. Not for the audio thread.
+    /// Tells the owner that the hardware is gone. Not for the audio thread. The flag is the last thing that is set: once
+    /// it is seen, the calling thread is on its way out.
     pub(crate) fn shut_down(&self, reason: &str) {
         reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner));
-        self.shutdown.store(true, SeqCst);
         self.notify();
+        self.shutdown.store(true, SeqCst);
     }
 
     pub(crate) fn reason(&self) -> String {

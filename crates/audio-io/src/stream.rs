@@ -55,7 +55,14 @@ pub(crate) trait Running: Send {
 /// What a backend keeps of hardware that is open but not started.
 pub(crate) trait Ready: Send {
     /// Starts calling `runner`. On refusal the runner has been dropped.
-    fn start(self: Box<Self>, runner: Runner) -> Result<Box<dyn Running>, OpenError>;
+    fn start(self: Box<Self>, runner: Runner) -> Result<Started, OpenError>;
+}
+
+/// What a backend has started.
+pub(crate) struct Started {
+    pub running: Box<dyn Running>,
+    /// What did not go as wished, in sentences.
+    pub warnings: Vec<String>,
 }
 
 /// Open hardware: its rate and period are known, nothing is called yet.
@@ -87,11 +94,12 @@ impl Prepared {
     /// # Errors
     /// [`OpenError`] if the hardware refuses now; the callback is dropped then.
     pub fn start(self, callback: Box<dyn AudioCallback>) -> Result<Stream, OpenError> {
-        let Self { info, shared, measure, ready } = self;
+        let Self { mut info, shared, measure, ready } = self;
         let (sender, home) = channel();
         let runner = Runner::new(callback, sender, Arc::clone(&shared), measure);
         shared.last_callback.store(shared.now(), Relaxed);
-        let running = ready.start(runner)?;
+        let Started { running, warnings } = ready.start(runner)?;
+        info.warnings.extend(warnings);
         Ok(Stream { info, shared, running: Some(running), home })
     }
 }
@@ -144,8 +152,9 @@ impl Stream {
         EventReader::new(Arc::clone(&self.shared))
     }
 
-    /// Stops the stream and gives its callback back. `None` only if the hardware did not let go of it, in which case it
-    /// is leaked rather than freed under the hardware's hands.
+    /// Stops the stream and gives its callback back. When this returns the callback is not called any more.
+    ///
+    /// `None` only if a server hangs and does not let go within two seconds: the callback is dropped when it does.
     pub fn stop(mut self) -> Option<Box<dyn AudioCallback>> {
         self.halt();
         self.home.try_recv().ok()

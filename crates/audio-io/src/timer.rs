@@ -13,7 +13,7 @@ use crate::config::{OpenError, StreamConfig};
 use crate::planar::Planar;
 use crate::runner::{Runner, Tick, nanos_of};
 use crate::shared::Shared;
-use crate::stream::{Prepared, Ready, Running, StreamInfo};
+use crate::stream::{Prepared, Ready, Running, Started, StreamInfo};
 
 /// Used where nothing is wished for.
 pub(crate) const DEFAULT_RATE: u32 = 48_000;
@@ -64,7 +64,7 @@ struct TimerReady {
 }
 
 impl Ready for TimerReady {
-    fn start(self: Box<Self>, runner: Runner) -> Result<Box<dyn Running>, OpenError> {
+    fn start(self: Box<Self>, runner: Runner) -> Result<Started, OpenError> {
         let stop = Arc::new(AtomicBool::new(false));
         let name = format!("{}-timer", self.name);
         let told = Arc::clone(&stop);
@@ -72,7 +72,7 @@ impl Ready for TimerReady {
             .name(name)
             .spawn(move || self.play(runner, &told))
             .map_err(|error| OpenError::Thread { reason: error.to_string() })?;
-        Ok(Box::new(TimerThread { stop, thread }))
+        Ok(Started { running: Box::new(TimerThread { stop, thread }), warnings: Vec::new() })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::{OpenError, StreamConfig};
 use crate::planar::Planar;
 use crate::runner::{Runner, Tick, nanos_of};
 use crate::shared::Shared;
-use crate::stream::{Prepared, Ready, Running, StreamInfo};
+use crate::stream::{Prepared, Ready, Running, Started, StreamInfo};
 use crate::timer::{DEFAULT_PERIOD, DEFAULT_RATE};
 
 /// Block sizes of a [`VirtualClock`], in frames. Sizes outside of 1 to [`MAX_PERIOD`] are brought inside.
@@ -291,12 +291,12 @@ struct Claim {
 }
 
 impl Ready for Claim {
-    fn start(self: Box<Self>, runner: Runner) -> Result<Box<dyn Running>, OpenError> {
+    fn start(self: Box<Self>, runner: Runner) -> Result<Started, OpenError> {
         let mut state = self.clock.state();
         state.runner = Some(runner.without_promotion());
         state.shared = Some(Arc::clone(&self.shared));
         drop(state);
-        Ok(self)
+        Ok(Started { running: self, warnings: Vec::new() })
     }
 }
 

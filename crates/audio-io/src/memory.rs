@@ -1,0 +1,123 @@
+//! Keeping what the audio thread touches in memory.
+//!
+//! Only named regions are locked, by their owner, never everything that will ever be mapped (`MCL_FUTURE`), which would
+//! make every thread's stack and every file's buffer count against the limit.
+#![allow(unsafe_code, reason = "locking pages is a system call on an address")]
+
+/// Why memory could not be locked. Not fatal: the audio thread may then wait for the disk under memory pressure.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{bytes} bytes could not be locked in memory ({reason}); raise the memory lock limit (`omega doctor` says how)"
+)]
+pub struct LockError {
+    /// Size of the region.
+    pub bytes: usize,
+    /// What the system said.
+    pub reason: String,
+}
+
+/// Keeps a region locked in memory for as long as this value lives. Keep it beside the memory itself; it does not borrow
+/// it, because the audio thread goes on writing there.
+///
+/// Locks do not nest: where two regions share a page, the end of the first unlocks it for both. Arenas of many pages
+/// lose at most their edges.
+#[derive(Debug)]
+#[must_use = "the region is unlocked when this value is dropped"]
+pub struct Locked {
+    start: usize,
+    bytes: usize,
+}
+
+/// Locks `region` in memory (POSIX `mlock`) and thereby brings all of it in, so that its use never faults. Not real-time
+/// safe.
+///
+/// # Errors
+/// [`LockError`] if the process may not lock that much.
+pub fn lock_in_memory<T>(region: &[T]) -> Result<Locked, LockError> {
+    let (start, bytes) = (region.as_ptr() as usize, std::mem::size_of_val(region));
+    if bytes > 0 {
+        lock(start, bytes).map_err(|reason| LockError { bytes, reason })?;
+    }
+    Ok(Locked { start, bytes })
+}
+
+impl Locked {
+    /// Size of the region in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            unlock(self.start, self.bytes);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn lock(start: usize, bytes: usize) -> Result<(), String> {
+    // SAFETY: the region is a live slice, so its pages are mapped; locking changes neither contents nor protection.
+    unsafe { rustix::mm::mlock(start as *mut _, bytes) }.map_err(|error| error.to_string())
+}
+
+#[cfg(unix)]
+fn unlock(start: usize, bytes: usize) {
+    // SAFETY: unlocking changes neither contents nor protection of any page, and fails on pages that are not mapped any
+    // more; at worst it unlocks what was mapped there since.
+    let _ = unsafe { rustix::mm::munlock(start as *mut _, bytes) };
+}
+
+#[cfg(not(unix))]
+fn lock(_: usize, _: usize) -> Result<(), String> {
+    Err("not supported on this system".to_owned())
+}
+
+#[cfg(not(unix))]
+fn unlock(_: usize, _: usize) {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Bytes locked in this mapping's neighbourhood, from the line `Locked:` of the mapping that holds `address`.
+    fn locked_at(address: usize) -> u64 {
+        let maps = std::fs::read_to_string("/proc/self/smaps").expect("smaps");
+        let mut inside = false;
+        for line in maps.lines() {
+            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+            let ends = range
+                .and_then(|(a, b)| usize::from_str_radix(a, 16).ok().zip(usize::from_str_radix(b, 16).ok()));
+            if let Some((first, last)) = ends {
+                inside = (first..last).contains(&address);
+            } else if let Some(rest) = line.strip_prefix("Locked:").filter(|_| inside) {
+                let kib: u64 = rest.trim().trim_end_matches(" kB").parse().expect("a number");
+                return kib * 1024;
+            }
+        }
+        panic!("no mapping at {address:x}");
+    }
+
+    #[test]
+    fn a_region_is_locked_while_the_value_lives() {
+        let region = vec![0_u64; 64 * 1024];
+        let middle = region.as_ptr() as usize + 256 * 1024;
+        assert_eq!(locked_at(middle), 0);
+        match lock_in_memory(&region) {
+            Ok(locked) => {
+                assert_eq!(locked.bytes(), 512 * 1024);
+                assert!(locked_at(middle) >= 500 * 1024);
+                drop(locked);
+                assert_eq!(locked_at(middle), 0);
+            }
+            Err(error) => println!("SKIPPED: {error}"),
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_can_be_locked() {
+        assert_eq!(lock_in_memory::<f32>(&[]).map(|locked| locked.bytes()), Ok(0));
+    }
+}
