@@ -4,13 +4,13 @@
 #![allow(
     clippy::disallowed_macros,
     clippy::disallowed_methods,
-    clippy::cast_precision_loss,
     reason = "a program at a desk: it prints and looks at the clock"
 )]
 
 use std::hint::black_box;
 use std::time::Instant;
 
+use omega_dsp::filter::{Section, Shape, design};
 use omega_dsp::kernels::{Kernels, MixInput, Ramp};
 use omega_dsp::pan::PanLaw;
 use omega_dsp::simd::Level;
@@ -94,6 +94,94 @@ fn mixes() {
     }
 }
 
+/// The sections of a stereo cascade.
+fn sections(count: usize) -> [Vec<Section>; 2] {
+    let bell = |i: usize| Section::new(design(Shape::Bell(2.0), 100.0 * (i + 1) as f64, 0.9, 48_000.0));
+    let cascade: Vec<_> = (0..count).map(bell).collect();
+    [cascade.clone(), cascade]
+}
+
+/// The rival: biquads in transposed direct form II, eight lanes, two sections a pass, as the compiler vectorises them.
+mod biquads {
+    pub type State = [[f32; 8]; 2];
+
+    #[inline(always)]
+    fn step([b0, b1, b2, a1, a2]: [f32; 5], [s1, s2]: &mut State, x: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|i| {
+            let y = b0 * x[i] + s1[i];
+            s1[i] = b1 * x[i] - a1 * y + s2[i];
+            s2[i] = b2 * x[i] - a2 * y;
+            y
+        })
+    }
+
+    #[inline(always)]
+    fn run(frames: &mut [[f32; 8]], coefficients: &[[f32; 5]], states: &mut [State]) {
+        for (c, s) in coefficients.chunks_exact(2).zip(states.chunks_exact_mut(2)) {
+            let (mut first, mut second) = (s[0], s[1]);
+            for frame in frames.iter_mut() {
+                *frame = step(c[1], &mut second, step(c[0], &mut first, *frame));
+            }
+            (s[0], s[1]) = (first, second);
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn avx2(frames: &mut [[f32; 8]], coefficients: &[[f32; 5]], states: &mut [State]) {
+        run(frames, coefficients, states);
+    }
+
+    pub fn cascade(avx: bool, frames: &mut [[f32; 8]], coefficients: &[[f32; 5]], states: &mut [State]) {
+        #[cfg(target_arch = "x86_64")]
+        if avx {
+            #[allow(unsafe_code, reason = "entry into code compiled for AVX2")]
+            // SAFETY: asked for only where the level is available.
+            return unsafe { avx2(frames, coefficients, states) };
+        }
+        run(frames, coefficients, states);
+    }
+}
+
+fn cascades() {
+    let (mut left, mut right) = (vec![0.1_f32; BLOCK], vec![0.2_f32; BLOCK]);
+    for count in [1, 2, 4, 8, 16] {
+        let [mut l, mut r] = sections(count);
+        let name = format!("{count} sections, one stereo");
+        row(&name, 2 * BLOCK, |k| {
+            left.fill(0.1);
+            right.fill(0.2);
+            k.cascade_stereo(black_box(&mut left), &mut right, [&mut l, &mut r]);
+        });
+    }
+    let mut frames = vec![[0.1_f32; 8]; BLOCK];
+    let planar = vec![vec![0.1_f32; BLOCK]; 8];
+    for count in [1, 2, 3, 4, 8] {
+        let mut cascades: Vec<_> = (0..8).map(|_| sections(count)[0].clone()).collect();
+        row(&format!("{count} sections, eight lanes"), 8 * BLOCK, |k| {
+            let mut slices = cascades.iter_mut().map(Vec::as_mut_slice);
+            let mut slices = std::array::from_fn(|_| slices.next().unwrap_or_default());
+            frames.fill([0.1; 8]);
+            k.cascade_lanes(black_box(&mut frames), &mut slices);
+        });
+    }
+    let peak = [1.01_f32, -1.98, 0.975, -1.98, 0.985];
+    let mut states = vec![biquads::State::default(); 4];
+    row("4 plain biquads, eight lanes", 8 * BLOCK, |k| {
+        frames.fill([0.1; 8]);
+        biquads::cascade(k.level() == Level::Avx2, black_box(&mut frames), &[peak; 4], &mut states);
+    });
+    let slices: Vec<&[f32]> = planar.iter().map(Vec::as_slice).collect();
+    row("eight channels into lanes", 8 * BLOCK, |k| {
+        k.interleave(frames.as_flattened_mut(), black_box(&slices));
+    });
+    let mut out = planar.clone();
+    let mut slices: Vec<&mut [f32]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+    row("eight lanes into channels", 8 * BLOCK, |k| {
+        k.deinterleave(&mut slices, black_box(frames.as_flattened()));
+    });
+}
+
 fn main() {
     print!("{:28}", "ns per frame and channel");
     for level in Level::ALL.into_iter().filter(|level| level.available()) {
@@ -102,4 +190,5 @@ fn main() {
     println!();
     buffers();
     mixes();
+    cascades();
 }

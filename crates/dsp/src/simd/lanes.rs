@@ -56,6 +56,14 @@ pub trait Lanes:
     fn widen(self) -> Self::Wide;
     /// Rows become columns: lane `j` of row `i` goes to lane `i` of row `j`.
     fn transpose(rows: [Self; WIDTH]) -> [Self; WIDTH];
+    /// Lane `i` takes lane `i − 1`, lane 0 takes lane 7.
+    fn shift_up(self) -> Self;
+    /// Lanes 0–3 are `low`, lanes 4–7 are `high`.
+    fn halves(low: f32, high: f32) -> Self;
+    /// Lane 7.
+    fn last(self) -> f32;
+    /// Lane 3.
+    fn middle(self) -> f32;
 }
 
 /// Eight `f64` lanes.

@@ -258,6 +258,26 @@ impl Lanes for Sse2 {
         let ([i, j, k, l], [m, n, o, p]) = (top_right, bottom_right);
         [Self(a, e), Self(b, f), Self(c, g), Self(d, h), Self(i, m), Self(j, n), Self(k, o), Self(l, p)]
     }
+    #[inline(always)]
+    fn shift_up(self) -> Self {
+        const ROTATE: i32 = 0b10_01_00_11;
+        intrinsics! {
+            let (low, high) = (_mm_shuffle_ps::<ROTATE>(self.0, self.0), _mm_shuffle_ps::<ROTATE>(self.1, self.1));
+            Self(_mm_move_ss(low, high), _mm_move_ss(high, low))
+        }
+    }
+    #[inline(always)]
+    fn halves(low: f32, high: f32) -> Self {
+        intrinsics! { Self(_mm_set1_ps(low), _mm_set1_ps(high)) }
+    }
+    #[inline(always)]
+    fn last(self) -> f32 {
+        intrinsics! { _mm_cvtss_f32(_mm_shuffle_ps::<0b11_11_11_11>(self.1, self.1)) }
+    }
+    #[inline(always)]
+    fn middle(self) -> f32 {
+        intrinsics! { _mm_cvtss_f32(_mm_shuffle_ps::<0b11_11_11_11>(self.0, self.0)) }
+    }
 }
 
 impl Lanes for Avx2 {
@@ -360,6 +380,28 @@ impl Lanes for Avx2 {
                 Self(_mm256_permute2f128_ps::<0x31>(top2, bottom2)),
                 Self(_mm256_permute2f128_ps::<0x31>(top3, bottom3)),
             ]
+        }
+    }
+    #[inline(always)]
+    fn shift_up(self) -> Self {
+        intrinsics! { Self(_mm256_permutevar8x32_ps(self.0, _mm256_setr_epi32(7, 0, 1, 2, 3, 4, 5, 6))) }
+    }
+    #[inline(always)]
+    fn halves(low: f32, high: f32) -> Self {
+        intrinsics! { Self(_mm256_set_m128(_mm_set1_ps(high), _mm_set1_ps(low))) }
+    }
+    #[inline(always)]
+    fn last(self) -> f32 {
+        intrinsics! {
+            let high = _mm256_extractf128_ps::<1>(self.0);
+            _mm_cvtss_f32(_mm_shuffle_ps::<0b11_11_11_11>(high, high))
+        }
+    }
+    #[inline(always)]
+    fn middle(self) -> f32 {
+        intrinsics! {
+            let low = _mm256_castps256_ps128(self.0);
+            _mm_cvtss_f32(_mm_shuffle_ps::<0b11_11_11_11>(low, low))
         }
     }
 }
