@@ -12,8 +12,12 @@ pub const MAX_SENDS: usize = 100_000;
 pub const MAX_LANES: usize = 100_000;
 /// Points of one lane.
 pub const MAX_POINTS: usize = 1_000_000;
-/// Markers, tempo points or meter points, each.
-pub const MAX_TIMELINE: usize = 100_000;
+/// Markers.
+pub const MAX_MARKERS: usize = 100_000;
+/// Tempo points or meter points, each; what a tempo map holds.
+pub const MAX_TEMPO: usize = omega_time::TempoMap::MAX_POINTS;
+/// The last bar that a time signature can begin with.
+pub const MAX_BAR: i64 = 100_000_000;
 /// Media files.
 pub const MAX_MEDIA: usize = 1_000_000;
 /// Parameters that one device stores.

@@ -16,6 +16,7 @@ mod order;
 mod project;
 mod send;
 mod settings;
+mod tempo_map;
 mod text;
 mod timeline;
 mod track;

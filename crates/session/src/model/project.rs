@@ -1,10 +1,10 @@
 //! The session as one immutable value.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use imbl::{OrdMap, OrdSet};
-use omega_time::SampleRate;
+use omega_time::{SampleRate, TempoMap};
 
 use super::fact::Extra;
 use super::{
@@ -34,6 +34,7 @@ pub struct Project {
     media: OrdMap<MediaId, Arc<Media>>,
     extra: Arc<Extra>,
     index: Index,
+    map: OnceLock<Arc<TempoMap>>,
 }
 
 /// Sorted views, kept up to date by the methods that change a project.
@@ -87,6 +88,7 @@ impl Project {
             media: OrdMap::new(),
             extra: Arc::default(),
             index: Index::default(),
+            map: OnceLock::new(),
         }
     }
 
@@ -105,6 +107,11 @@ impl Project {
     /// Replaces the facts of the session as a whole.
     pub fn put_settings(&mut self, settings: Settings) {
         self.settings = Arc::new(settings);
+        self.map = OnceLock::new();
+    }
+
+    pub(super) fn map_cell(&self) -> &OnceLock<Arc<TempoMap>> {
+        &self.map
     }
 
     /// Top-level facts that this version does not know.
@@ -193,11 +200,11 @@ impl Project {
         points
     }
 
-    /// The meter points, sorted by place.
+    /// The meter points, sorted by bar.
     #[must_use]
     pub fn meter_points(&self) -> Vec<(&MeterId, &Arc<MeterPoint>)> {
         let mut points: Vec<_> = self.meter.iter().collect();
-        points.sort_by_key(|(id, point)| (point.at, (*id).clone()));
+        points.sort_by_key(|(id, point)| (point.bar, (*id).clone()));
         points
     }
 
@@ -232,12 +239,18 @@ macro_rules! collections {
                 }
                 value.list(&id, &mut self.index);
                 self.$all.insert(id, value);
+                if <$type as Listed<$id>>::ON_MAP {
+                    self.map = OnceLock::new();
+                }
             }
 
             #[doc = concat!("Takes a ", $what, " out of this value.")]
             pub fn $remove(&mut self, id: &$id) -> Option<Arc<$type>> {
                 let old = self.$all.remove(id)?;
                 old.unlist(id, &mut self.index);
+                if <$type as Listed<$id>>::ON_MAP {
+                    self.map = OnceLock::new();
+                }
                 Some(old)
             }
         )* }
@@ -258,13 +271,16 @@ collections! {
 
 /// How a thing stands in the index.
 trait Listed<Id> {
+    /// The tempo map depends on it.
+    const ON_MAP: bool = false;
     fn list(&self, id: &Id, index: &mut Index);
     fn unlist(&self, id: &Id, index: &mut Index);
 }
 
 macro_rules! listed {
-    ($($type:ident, $id:ident $(=> $set:ident, |$this:ident, $name:ident| $key:expr)?;)*) => { $(
+    ($($type:ident, $id:ident $(=> $set:ident, |$this:ident, $name:ident| $key:expr)? $(, $on_map:literal)?;)*) => { $(
         impl Listed<$id> for $type {
+            $(const ON_MAP: bool = $on_map;)?
             fn list(&self, _id: &$id, _index: &mut Index) {
                 $(let ($this, $name) = (self, _id); _index.$set.insert($key);)?
             }
@@ -282,8 +298,8 @@ listed! {
     Send, SendId => sends, |send, id| (send.track.clone(), send.order.clone(), id.clone());
     Lane, LaneId => lanes, |lane, id| (lane.target.clone(), id.clone());
     Marker, MarkerId;
-    TempoPoint, TempoId;
-    MeterPoint, MeterId;
+    TempoPoint, TempoId, true;
+    MeterPoint, MeterId, true;
     Media, MediaId;
 }
 

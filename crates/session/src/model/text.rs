@@ -113,7 +113,7 @@ mod tests {
       },
       "length": 9,
       "media": "ab",
-      "position": "80640 ticks",
+      "position": "80640t",
       "track": "trk-1"
     }
   },

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use omega_time::{Frames, SampleRate, Tempo, Ticks, TimeBase, TimePoint, TimeRange, TimeSignature};
+use omega_time::{Frames, Ramp, SampleRate, Tempo, Ticks, TimeBase, TimePoint, TimeRange, TimeSignature};
 use serde_json::Value;
 
 use super::fact::{Fact, Reader, serde_text, text_fact};
@@ -70,15 +70,16 @@ macro_rules! unit_fact {
 }
 unit_fact!(Frames, Ticks);
 
-/// The text form of a [`TimePoint`]: `80640 ticks` or `48000 frames`. In serde: `#[serde(with = "PointText")]`.
+/// The text form of a [`TimePoint`], `80640t` (ticks) or `48000f` (frames), which `TempoMap::parse_point` reads too.
+/// In serde: `#[serde(with = "PointText")]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PointText(pub TimePoint);
 
 impl fmt::Display for PointText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            TimePoint::Musical(Ticks(ticks)) => write!(f, "{ticks} ticks"),
-            TimePoint::Absolute(Frames(frames)) => write!(f, "{frames} frames"),
+            TimePoint::Musical(Ticks(ticks)) => write!(f, "{ticks}t"),
+            TimePoint::Absolute(Frames(frames)) => write!(f, "{frames}f"),
         }
     }
 }
@@ -86,15 +87,17 @@ impl fmt::Display for PointText {
 impl FromStr for PointText {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "it is written like \"80640 ticks\" or \"48000 frames\"".to_owned();
-        let (number, unit) = text.trim().split_once(' ').ok_or_else(wrong)?;
-        let number: i64 = number.parse().map_err(|_| wrong())?;
+        let (number, point): (&str, fn(i64) -> TimePoint) =
+            match (text.strip_suffix('t'), text.strip_suffix('f')) {
+                (Some(number), _) => (number, |n| TimePoint::Musical(Ticks(n))),
+                (_, Some(number)) => (number, |n| TimePoint::Absolute(Frames(n))),
+                (None, None) => {
+                    return Err(format!("{text:?} is not written like 80640t (ticks) or 48000f (frames)"));
+                }
+            };
+        let number = number.parse().map_err(|_| format!("{number:?} in {text:?} is no whole number"))?;
         check_time(number)?;
-        match unit.trim() {
-            "tick" | "ticks" => Ok(Self(TimePoint::Musical(Ticks(number)))),
-            "frame" | "frames" => Ok(Self(TimePoint::Absolute(Frames(number)))),
-            _ => Err(wrong()),
-        }
+        Ok(Self(point(number)))
     }
 }
 
@@ -120,13 +123,32 @@ impl PointText {
 impl Fact for TimePoint {
     fn read(value: &Value, at: &mut Reader) -> Option<Self> {
         let Some(text) = value.as_str() else {
-            at.expected("a place like \"80640 ticks\" or \"48000 frames\"", value);
+            at.expected("a place like \"80640t\" (ticks) or \"48000f\" (frames)", value);
             return None;
         };
         text.parse::<PointText>().map(|point| point.0).map_err(|what| at.fault(what)).ok()
     }
     fn write(&self) -> Value {
         Value::String(PointText(*self).to_string())
+    }
+}
+
+impl Fact for Ramp {
+    fn read(value: &Value, at: &mut Reader) -> Option<Self> {
+        match value.as_str() {
+            Some("constant") => Some(Self::Constant),
+            Some("linear") => Some(Self::Linear),
+            _ => {
+                at.expected("\"constant\" or \"linear\"", value);
+                None
+            }
+        }
+    }
+    fn write(&self) -> Value {
+        Value::from(match self {
+            Self::Constant => "constant",
+            Self::Linear => "linear",
+        })
     }
 }
 
@@ -149,7 +171,7 @@ impl Fact for TimeBase {
     }
 }
 
-/// The text form of a [`TimeRange`]: `0 ticks..80640 ticks`. In serde: `#[serde(with = "RangeText")]`.
+/// The text form of a [`TimeRange`]: `0t..80640t`. In serde: `#[serde(with = "RangeText")]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangeText(pub TimeRange);
 
@@ -162,7 +184,7 @@ impl fmt::Display for RangeText {
 impl FromStr for RangeText {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let (start, end) = text.split_once("..").ok_or("it is written like \"0 ticks..80640 ticks\"")?;
+        let (start, end) = text.split_once("..").ok_or("it is written like \"0t..80640t\"")?;
         let (start, end) = (start.parse::<PointText>()?.0, end.parse::<PointText>()?.0);
         TimeRange::new(start, end).map(Self).map_err(|error| error.to_string())
     }
@@ -190,7 +212,7 @@ impl RangeText {
 impl Fact for TimeRange {
     fn read(value: &Value, at: &mut Reader) -> Option<Self> {
         let Some(text) = value.as_str() else {
-            at.expected("a range like \"0 ticks..80640 ticks\"", value);
+            at.expected("a range like \"0t..80640t\"", value);
             return None;
         };
         text.parse::<RangeText>().map(|range| range.0).map_err(|what| at.fault(what)).ok()
