@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
 /// `pwrite` until all of `bytes` is written.
 pub(crate) fn write_all_at(file: &File, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
@@ -27,4 +28,16 @@ fn pwrite(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
 #[cfg(windows)]
 fn pwrite(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_write(file, bytes, offset)
+}
+
+/// Waits until the disk has a folder's entries (a rename in it survives a power cut then).
+#[cfg(unix)]
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Windows writes folder entries through; there is nothing to wait for.
+#[cfg(windows)]
+pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
+    Ok(())
 }

@@ -3,11 +3,13 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`mod@read`] | WAV, RF64, BW64, AIFF, AIFC, FLAC: headers, and forward decoding to planar `f32` |
+//! | [`mod@import`] | any of these, once, to PCM at the session's rate, named by hash |
 //! | [`mod@write`] | WAV (RF64 past 4 GiB, bext) and FLAC, with seeded dither |
 
 pub mod bext;
 mod files;
 mod hash;
+pub mod import;
 mod pcm;
 pub mod read;
 mod source;
@@ -15,6 +17,7 @@ pub mod write;
 
 pub use bext::Bext;
 pub use hash::{AudioHash, AudioHasher};
+pub use import::{ImportError, MediaInfo, Origin, import};
 pub use pcm::SampleKind;
 pub use read::{AudioFile, AudioInfo, FileKind, OpenError, ReadError, Warning, open, open_bytes};
 pub use write::{Container, CreateError, Depth, Format, Summary, WriteError, Writer};

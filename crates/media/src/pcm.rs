@@ -5,7 +5,7 @@
 //! audio survives `decode` then `encode` without a changed bit. 32-bit integers and 64-bit floats are rounded to the
 //! nearest `f32`.
 
-use crate::write::dither::Dither;
+use omega_dsp::dither::Noise;
 
 /// How one sample is stored.
 ///
@@ -185,6 +185,18 @@ fn mulaw(byte: u8) -> i16 {
     if byte & 0x80 == 0 { magnitude } else { -magnitude }
 }
 
+/// Replaces every infinity and NaN by silence and returns how many there were.
+pub(crate) fn silence_non_finite(samples: &mut [f32]) -> u64 {
+    let mut count = 0;
+    for sample in samples {
+        if !sample.is_finite() {
+            *sample = 0.0;
+            count += 1;
+        }
+    }
+    count
+}
+
 /// What happened to samples on their way into a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Repairs {
@@ -218,7 +230,8 @@ fn quantize(sample: f32, bits: u32, dither: f64, repairs: &mut Repairs) -> i32 {
 pub(crate) struct PcmEncoder {
     /// Int16, Int24, Int32 or Float32; anything else is written as Float32.
     pub kind: SampleKind,
-    pub dither: Option<Dither>,
+    /// Seed of the dither for 16 and 24 bits.
+    pub dither: Option<u64>,
 }
 
 impl PcmEncoder {
@@ -238,20 +251,23 @@ impl PcmEncoder {
         self,
         channels: &[C],
         range: std::ops::Range<usize>,
-        first_frame: u64,
+        first_frame: i64,
         bytes: &mut Vec<u8>,
     ) -> Repairs {
         let mut repairs = Repairs::default();
+        let word = self.word();
+        let seed = self.dither.filter(|_| word.is_some_and(|bits| bits < 32));
+        let sources: Vec<_> = (0..)
+            .zip(channels)
+            .map(|(channel, samples)| (seed.map(|seed| Noise::new(seed, channel)), samples.as_ref()))
+            .collect();
         for (frame, index) in (first_frame..).zip(range) {
-            for (channel, samples) in (0..).zip(channels) {
-                let sample = samples.as_ref().get(index).copied().unwrap_or(0.0);
-                let noise = |bits| match self.dither {
-                    Some(dither) if bits < 32 => dither.noise(channel, frame),
-                    _ => 0.0,
-                };
-                match self.word() {
+            for (noise, samples) in &sources {
+                let sample = samples.get(index).copied().unwrap_or(0.0);
+                match word {
                     Some(bits) => {
-                        let value = quantize(sample, bits, noise(bits), &mut repairs).to_le_bytes();
+                        let noise = noise.map_or(0.0, |noise| f64::from(noise.triangular(frame)));
+                        let value = quantize(sample, bits, noise, &mut repairs).to_le_bytes();
                         bytes.extend_from_slice(value.get(..self.kind.bytes()).unwrap_or(&value));
                     }
                     None if sample.is_finite() => bytes.extend_from_slice(&sample.to_le_bytes()),

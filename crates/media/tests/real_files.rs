@@ -8,25 +8,14 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
-
-fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if matches!(path.extension().and_then(|e| e.to_str()), Some("wav" | "flac" | "aiff" | "aif")) {
-            files.push(path);
-        }
-    }
-}
+use std::path::Path;
 
 #[test]
 fn debian_samples_all_decode() {
     let mut total = 0;
     for dir in ["/usr/share/sonic-pi/samples", "/usr/share/hydrogen/data"] {
         let mut files = Vec::new();
-        collect(Path::new(dir), &mut files);
+        common::collect_sounds(Path::new(dir), &mut files);
         if files.is_empty() {
             eprintln!("SKIPPED: {dir} holds no sound files; install sonic-pi-samples and hydrogen-data");
             continue;

@@ -3,8 +3,9 @@
 //! A WAV file can be opened at any moment while it is written: its header is brought up to date with every 256 KiB, so
 //! a killed writer loses no more than that. The room for 64-bit sizes is kept from the beginning (a `JUNK` chunk that
 //! becomes `ds64`, as EBU Tech 3306 plans it), so nothing ever has to be moved.
+//!
+//! Dither is `omega_dsp::dither`'s: a function of seed, channel and frame, whatever the blocks.
 
-pub mod dither;
 mod flac;
 mod wav;
 
@@ -16,7 +17,6 @@ use crate::hash::{AudioHash, AudioHasher};
 use crate::pcm::{PcmEncoder, Repairs, SampleKind};
 use crate::read::MAX_CHANNELS;
 
-use dither::Dither;
 use flac::FlacBody;
 use wav::WavBody;
 
@@ -211,7 +211,7 @@ impl Writer {
         let kind = format.bits.kind();
         Ok(Self {
             path: path.to_path_buf(),
-            encoder: PcmEncoder { kind, dither: format.dither_seed.map(Dither::new) },
+            encoder: PcmEncoder { kind, dither: format.dither_seed },
             hasher: AudioHasher::new(kind, format.channels, format.rate),
             format,
             frames: 0,
@@ -248,7 +248,8 @@ impl Writer {
         while start < frames {
             let end = frames.min(start + ENCODE_FRAMES);
             self.bytes.clear();
-            let repairs = self.encoder.encode(channels, start..end, self.frames, &mut self.bytes);
+            let frame = i64::try_from(self.frames).unwrap_or(i64::MAX);
+            let repairs = self.encoder.encode(channels, start..end, frame, &mut self.bytes);
             self.repairs.clipped += repairs.clipped;
             self.repairs.non_finite += repairs.non_finite;
             self.hasher.update(&self.bytes);

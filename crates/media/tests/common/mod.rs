@@ -40,7 +40,7 @@ pub fn noise(seed: u64, channels: usize, frames: usize) -> Vec<Vec<f32>> {
 
 /// Noise on the grid of `bits` bits.
 pub fn coarse_noise(seed: u64, channels: usize, frames: usize, bits: u32) -> Vec<Vec<f32>> {
-    let scale = f32::from(2_i16).powi(i32::try_from(bits).expect("small") - 1);
+    let scale = (1_u32 << (bits - 1)) as f32;
     let mut planar = noise(seed, channels, frames);
     planar.iter_mut().flatten().for_each(|sample| *sample = (*sample * scale).floor() / scale);
     planar
@@ -48,7 +48,7 @@ pub fn coarse_noise(seed: u64, channels: usize, frames: usize, bits: u32) -> Vec
 
 /// One sample in its stored form (not A-law or µ-law); `sample` must be on the kind's grid.
 pub fn stored(kind: SampleKind, sample: f32, big_endian: bool) -> Vec<u8> {
-    let int = |bits: i32| (f64::from(sample) * 2_f64.powi(bits - 1)) as i64;
+    let int = |bits: u32| (f64::from(sample) * f64::from(1_u32 << (bits - 1))) as i64;
     let mut bytes = match kind {
         SampleKind::UInt8 => vec![(int(8) + 128) as u8],
         SampleKind::Int8 => vec![int(8) as u8],
@@ -211,4 +211,16 @@ pub fn run(program: &str, args: &[&str]) -> Vec<u8> {
     let output = std::process::Command::new(program).args(args).output().expect("it starts");
     assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
+}
+
+/// Every sound file below `dir`.
+pub fn collect_sounds(dir: &Path, files: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect_sounds(&path, files);
+        } else if matches!(path.extension().and_then(|e| e.to_str()), Some("wav" | "flac" | "aiff" | "aif")) {
+            files.push(path);
+        }
+    }
 }
