@@ -1,1 +1,186 @@
-//! One pure function: a project becomes a graph specification.
+//! One pure function: a [`Project`](omega_session) becomes a graph, and what its nodes need to be built and fed.
+//!
+//! [`lower`] looks at nothing but the project and allocates nothing that outlives the answer; the same project gives the
+//! same graph, the same ids, and so the same bytes of sound. What it cannot carry over (a device that is not installed, a
+//! clip whose media is gone) it leaves out and says so in [`Lowered::notices`]: the session still plays.
+//!
+//! A track becomes a strip:
+//!
+//! ```text
+//! clips ─┐                                          ┌─► PFL
+//! input ─┴─► in ─► device ─► device ─► … ─► pre ────┼─► pre-fader sends
+//!                                                   └─► fader ─┬─► meter
+//!                                                              ├─► post-fader sends ─► in of a bus
+//!                                                              └─► in of a bus, the master, or the hardware
+//! ```
+//!
+//! `in` and `pre` only mix, and cost nothing where one cable leads through them: the compiler lets the next node take the
+//! buffer over.
+#![forbid(unsafe_code)]
+
+mod clips;
+mod ids;
+mod listen;
+mod params;
+mod strip;
+mod tempo;
+
+use std::collections::BTreeMap;
+
+use omega_devices::clip_reader::Segment;
+use omega_graph::{GraphSpec, MeterId, NodeId};
+use omega_processor::{PrepareConfig, Smoothing};
+use omega_session::model::{DeviceId, MediaId, ParamTarget, Project, TrackId};
+use omega_time::TempoMap;
+
+pub use clips::source_id;
+pub use tempo::tempo_map;
+
+/// How a project is to be heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Through hardware: outputs go to the channels that the session names, inputs and the cue are connected.
+    Play,
+    /// Into files: channels `0..` carry the master, followed by each stem with its channels. No inputs, no cue.
+    Render {
+        /// Tracks to be written beside the master, as they leave their faders.
+        stems: Vec<TrackId>,
+    },
+}
+
+/// What a node runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// The clips of a track; fed by a play list.
+    Clips,
+    /// A built-in device, by key.
+    Device(String),
+}
+
+/// A point of automation on the frames of the time line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LanePoint {
+    /// Frame; musical points may lie between frames.
+    pub frame: f64,
+    /// In the parameter's unit.
+    pub value: f32,
+    /// The way to the next point.
+    pub shape: LaneShape,
+}
+
+/// How automation goes on from a point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LaneShape {
+    /// Stays, then jumps.
+    Hold,
+    /// A straight line.
+    Linear,
+    /// An exponential bow; see the engine's lanes.
+    Curve(f32),
+}
+
+/// One parameter of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// Value of the hand, in the parameter's unit.
+    pub value: f32,
+    /// How live jumps are smoothed.
+    pub smoothing: Smoothing,
+    /// Automation; empty for none.
+    pub lane: Vec<LanePoint>,
+}
+
+/// What is needed to build a node, and what its parameters are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodePlan {
+    /// For messages.
+    pub name: String,
+    /// What it runs.
+    pub kind: Kind,
+    /// What it is prepared for.
+    pub config: PrepareConfig,
+    /// In the descriptor's order.
+    pub params: Vec<Param>,
+}
+
+/// Something that could not be carried over, in the words that a user reads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Notice {
+    /// The device is not known here; the sound passes it unchanged.
+    UnknownDevice {
+        /// The device.
+        device: DeviceId,
+        /// What it is.
+        kind: String,
+        /// The name of its track.
+        track: String,
+    },
+    /// A value is not used.
+    UnknownParam {
+        /// The device.
+        device: DeviceId,
+        /// Key of the parameter.
+        param: String,
+    },
+    /// The clips of this media are silent: the media pool does not have it.
+    MissingMedia {
+        /// The media.
+        media: MediaId,
+    },
+    /// The output or send leads nowhere: its target is gone.
+    DanglingRoute {
+        /// The name of the track.
+        track: String,
+    },
+}
+
+impl std::fmt::Display for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::UnknownDevice { kind, track, .. } => {
+                write!(f, "track \"{track}\": the device \"{kind}\" is not installed here; the sound passes it unchanged")
+            }
+            Self::UnknownParam { device, param } => {
+                write!(f, "device {device}: it has no parameter \"{param}\"; the value is kept but not used")
+            }
+            Self::MissingMedia { media } => write!(f, "the media {media} is not in the pool; its clips are silent"),
+            Self::DanglingRoute { track } => {
+                write!(f, "track \"{track}\": an output or send leads to a track that does not exist; route it anew")
+            }
+        }
+    }
+}
+
+/// A project, ready to be compiled.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// For the compiler.
+    pub spec: GraphSpec,
+    /// All nodes that run something.
+    pub nodes: BTreeMap<NodeId, NodePlan>,
+    /// Segments of each node of [`Kind::Clips`], by start, and the media that they need.
+    pub play_lists: BTreeMap<NodeId, Vec<(Segment, MediaId)>>,
+    /// Where each parameter of the session is found: node and index.
+    pub targets: BTreeMap<ParamTarget, (NodeId, u16)>,
+    /// Meters behind the faders.
+    pub meters: BTreeMap<TrackId, MeterId>,
+    /// Channels of the master, and of each stem that was asked for, in the order of output channels.
+    pub channels: Vec<(TrackId, u16)>,
+    /// Bars and beats on frames.
+    pub tempo: TempoMap,
+    /// First frame behind the last clip.
+    pub end: i64,
+    /// What was left out.
+    pub notices: Vec<Notice>,
+}
+
+/// Latency that a device has in a given setting: asked for each device, because some change it with their parameters.
+pub type LatencyOf<'a> = &'a dyn Fn(NodeId, &NodePlan) -> u32;
+
+/// Lowers `project`.
+///
+/// `latency` tells the latency of a device's processor in frames (the caller has built it, or builds one to ask).
+#[must_use]
+pub fn lower(project: &Project, purpose: &Purpose, latency: LatencyOf<'_>) -> Lowered {
+    strip::Lowering::new(project, purpose, latency).run()
+}
