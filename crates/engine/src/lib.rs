@@ -25,7 +25,7 @@ mod timeline;
 pub use command::{Command, EngineEvent, EngineStatus};
 pub use executor::Executor;
 pub use lane::{Lane, LanePoint, LaneShape};
-pub use outside::{Outside, Planar};
+pub use outside::{Outside, Planar, Slices};
 pub use program::Program;
 pub use timeline::{LoopRange, MIN_LOOP, Timeline};
 

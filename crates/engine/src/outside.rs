@@ -36,3 +36,29 @@ impl Outside for Planar<'_> {
         self.outputs.len().checked_div(self.frames).unwrap_or(0)
     }
 }
+
+/// An [`Outside`] of separate slices, as hardware gives them.
+#[derive(Debug)]
+pub struct Slices<'a, 'b> {
+    /// Input channels.
+    pub inputs: &'a [&'b [f32]],
+    /// Output channels.
+    pub outputs: &'a mut [&'b mut [f32]],
+}
+
+impl Outside for Slices<'_, '_> {
+    fn input(&self, channel: usize) -> &[f32] {
+        self.inputs.get(channel).copied().unwrap_or(&[])
+    }
+
+    fn output(&mut self, channel: usize) -> &mut [f32] {
+        match self.outputs.get_mut(channel) {
+            Some(output) => output,
+            None => &mut [],
+        }
+    }
+
+    fn outputs(&self) -> usize {
+        self.outputs.len()
+    }
+}

@@ -1,7 +1,6 @@
 //! Clips on a track become segments of a play list, all in frames.
 
 use omega_devices::clip_reader::{ChannelMap, Fade, FadeShape, Segment, SourceId};
-use omega_dsp::math;
 use omega_session::model::{self, Clip, Media, MediaId};
 use omega_time::{TempoMap, TimePoint};
 
@@ -22,7 +21,7 @@ pub(crate) fn segment(clip: &Clip, media: &Media, channels: u16, tempo: &TempoMa
     let length = clip.length.0;
     let looped = clip.looping.on && clip.looping.length.0 > 0;
     #[allow(clippy::cast_possible_truncation, reason = "a gain is kept in single precision")]
-    let gain = math::db_to_gain(clip.gain_db) as f32;
+    let gain = libm::pow(10.0, clip.gain_db / 20.0) as f32;
     Segment {
         channels: if media.channels == 1 && channels > 1 { ChannelMap::Single(0) } else { ChannelMap::Straight },
         gain,

@@ -1,0 +1,212 @@
+//! From a project to running sound: builds what the lowering asks for, and feeds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use omega_devices::clip_reader::{ClipReader, PlayList, Segment, SourceId};
+use omega_devices::registry;
+use omega_dsp::simd::Level;
+use omega_engine::prepare::{Conductor, NodeSetup, ParamSetup, Plan};
+use omega_engine::{LanePoint, LaneShape};
+use omega_graph::{CompileError, NodeId};
+use omega_lowering::{Kind, Lowered, NodePlan, Purpose, lower, source_id};
+use omega_processor::{Channels, MAX_BLOCK, Params, ProcessBlock, Processor, Transport};
+use omega_rt::{Owned, PcmSource};
+use omega_session::model::{MediaId, Project};
+
+/// Opens media for playing: read ahead by other threads, or read on the spot.
+pub(crate) trait Sources {
+    /// The frames of one media file, given where the project says it lies.
+    fn open(&self, media: &MediaId, file: &Path) -> Result<Owned<dyn PcmSource>, String>;
+    /// Whether readers wait for their sources: only where nothing is in real time.
+    fn waits(&self) -> bool;
+}
+
+/// Why a project cannot be made to sound.
+#[derive(Debug, thiserror::Error)]
+pub enum SoundError {
+    /// The graph was refused.
+    #[error(transparent)]
+    Graph(#[from] CompileError),
+    /// A device could not be built.
+    #[error("{name}: {why}")]
+    Device {
+        /// The device and its track.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The clips of a track cannot be played.
+    #[error("track \"{track}\": {why}")]
+    Clips {
+        /// The track.
+        track: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// A project that sounds: what was lowered, built and sent last.
+#[derive(Debug)]
+pub(crate) struct Sound {
+    pub conductor: Conductor,
+    level: Level,
+    purpose: Purpose,
+    latencies: Latencies,
+    lists: BTreeMap<NodeId, Vec<(Segment, MediaId)>>,
+    lowered: Option<Lowered>,
+    /// Media that could not be opened, and why.
+    pub unreadable: BTreeMap<MediaId, String>,
+}
+
+impl Sound {
+    pub fn new(conductor: Conductor, level: Level, purpose: Purpose) -> Self {
+        let (latencies, lists, unreadable) = (Latencies::default(), BTreeMap::new(), BTreeMap::new());
+        Self { conductor, level, purpose, latencies, lists, lowered: None, unreadable }
+    }
+
+    /// What is running, or about to.
+    pub fn lowered(&self) -> Option<&Lowered> {
+        self.lowered.as_ref()
+    }
+
+    /// A processor told of another latency: the next [`update`](Self::update) takes it into account.
+    pub fn latency_changed(&mut self, node: NodeId, frames: u32) {
+        self.latencies.told.insert(node, frames);
+    }
+
+    /// Makes the engine play `project`, whose media paths are relative to `root`. The first time everything is built;
+    /// later only what is new, and what changed is cross-faded.
+    pub fn update(&mut self, project: &Project, root: &Path, sources: &dyn Sources) -> Result<(), SoundError> {
+        let level = self.level;
+        let lowered = {
+            let latencies = std::cell::RefCell::new(&mut self.latencies);
+            lower(project, &self.purpose, &|node, plan| latencies.borrow_mut().of(node, plan, level))
+        };
+        let mut plan = Plan { spec: lowered.spec.clone(), ..Plan::default() };
+        plan.params = lowered.nodes.iter().map(|(id, node)| (*id, setups(node))).collect();
+        let fresh: BTreeSet<NodeId> = self.conductor.needs(&plan.spec).into_iter().collect();
+        for id in &fresh {
+            let Some(node) = lowered.nodes.get(id) else { continue };
+            let processor = match &node.kind {
+                Kind::Device(key) => build(key, node, self.level)?,
+                Kind::Clips => {
+                    let list = lowered.play_lists.get(id).map(Vec::as_slice).unwrap_or_default();
+                    let mut reader = ClipReader::new(&node.config, self.level);
+                    let list = self.play_list(project, root, sources, node, list, &BTreeSet::new())?;
+                    reader.exchange(&mut *ClipReader::payload(list));
+                    Box::new(reader)
+                }
+            };
+            plan.setups.insert(*id, NodeSetup { processor: Some(processor), params: setups(node) });
+        }
+        let mut changed = Vec::new();
+        for (id, list) in lowered.play_lists.iter().filter(|(id, _)| !fresh.contains(id)) {
+            let before = self.lists.get(id).map(Vec::as_slice).unwrap_or_default();
+            if let Some(node) = lowered.nodes.get(id).filter(|_| before != list.as_slice()) {
+                let has = before.iter().map(|(segment, _)| segment.source).collect();
+                changed.push((*id, self.play_list(project, root, sources, node, list, &has)?));
+            }
+        }
+        if self.lowered.is_none() {
+            self.conductor.begin(plan)?;
+        } else {
+            self.conductor.update(plan)?;
+        }
+        for (id, list) in changed {
+            self.conductor.exchange(id, ClipReader::payload(list));
+        }
+        self.lists = lowered.play_lists.clone();
+        self.lowered = Some(lowered);
+        Ok(())
+    }
+
+    /// A play list with those sources opened that the reader does not have.
+    fn play_list(
+        &mut self,
+        project: &Project,
+        root: &Path,
+        sources: &dyn Sources,
+        node: &NodePlan,
+        list: &[(Segment, MediaId)],
+        has: &BTreeSet<SourceId>,
+    ) -> Result<PlayList, SoundError> {
+        let wanted: BTreeSet<&MediaId> =
+            list.iter().filter(|(segment, _)| !has.contains(&segment.source)).map(|(_, media)| media).collect();
+        let mut opened = Vec::new();
+        for media in wanted {
+            let Some(file) = project.media_file(media) else { continue };
+            match sources.open(media, &root.join(&file.file)) {
+                Ok(source) => {
+                    self.unreadable.remove(media);
+                    opened.push((source_id(media), source));
+                }
+                Err(why) => {
+                    self.unreadable.insert(media.clone(), why);
+                }
+            }
+        }
+        let readable = |media: &MediaId| !self.unreadable.contains_key(media);
+        let segments = list.iter().filter(|(_, media)| readable(media)).map(|(segment, _)| segment.clone()).collect();
+        let built = PlayList::build(segments, opened)
+            .map_err(|why| SoundError::Clips { track: node.name.clone(), why: why.to_string() })?;
+        Ok(if sources.waits() { built.waiting() } else { built })
+    }
+}
+
+/// Latencies of devices: as they told while running, else as they have them with their parameters.
+#[derive(Debug, Default)]
+struct Latencies {
+    told: BTreeMap<NodeId, u32>,
+    probed: BTreeMap<NodeId, (Vec<u32>, u32)>,
+}
+
+impl Latencies {
+    fn of(&mut self, node: NodeId, plan: &NodePlan, level: Level) -> u32 {
+        let Kind::Device(key) = &plan.kind else { return 0 };
+        let values: Vec<u32> = plan.params.iter().map(|param| param.value.to_bits()).collect();
+        if let Some((_, latency)) = self.probed.get(&node).filter(|(known, _)| *known == values) {
+            return self.told.get(&node).copied().unwrap_or(*latency);
+        }
+        let latency = probe(key, plan, level);
+        // Other values, other latency: what was told before no longer counts.
+        self.told.remove(&node);
+        self.probed.insert(node, (values, latency));
+        latency
+    }
+}
+
+/// The latency of a device with these parameters: one block of silence through an instance of its own.
+fn probe(key: &str, plan: &NodePlan, level: Level) -> u32 {
+    let Ok(mut processor) = registry::build(key, &plan.config, level) else { return 0 };
+    let channels = plan.config.inputs.max(plan.config.outputs);
+    let values: Vec<f32> = plan.params.iter().map(|param| param.value).collect();
+    let mut memory = vec![0.0; channels * MAX_BLOCK];
+    let main = Channels::new(&mut memory, MAX_BLOCK, 0, MAX_BLOCK);
+    let mut block = ProcessBlock::new(main, Params::constant(&values), Transport::default());
+    let _ = processor.process(&mut block);
+    processor.latency()
+}
+
+fn build(key: &str, node: &NodePlan, level: Level) -> Result<Box<dyn Processor>, SoundError> {
+    registry::build(key, &node.config, level)
+        .map_err(|why| SoundError::Device { name: node.name.clone(), why: why.to_string() })
+}
+
+fn setups(node: &NodePlan) -> Vec<ParamSetup> {
+    let point = |point: &omega_lowering::LanePoint| LanePoint {
+        frame: point.frame,
+        value: point.value,
+        shape: match point.shape {
+            omega_lowering::LaneShape::Hold => LaneShape::Hold,
+            omega_lowering::LaneShape::Linear => LaneShape::Linear,
+            omega_lowering::LaneShape::Curve(bow) => LaneShape::Curve(bow),
+        },
+    };
+    let setup = |param: &omega_lowering::Param| ParamSetup {
+        value: param.value,
+        smoothing: param.smoothing,
+        lane: param.lane.iter().map(point).collect(),
+    };
+    node.params.iter().map(setup).collect()
+}
