@@ -40,7 +40,7 @@ fn fade(fade: &model::Fade, length: i64) -> Fade {
         model::FadeShape::EqualPower => FadeShape::EqualPower,
         model::FadeShape::SCurve => FadeShape::SCurve,
         model::FadeShape::Slow => FadeShape::Exponential,
-        model::FadeShape::Fast => FadeShape::Fast,
+        model::FadeShape::Fast => FadeShape::EqualPower,
     };
     Fade { length: fade.length.0.clamp(0, length), shape }
 }

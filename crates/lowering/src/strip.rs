@@ -411,7 +411,7 @@ impl<'a> Lowering<'a> {
 
     fn config(&self, inputs: u16, outputs: u16) -> PrepareConfig {
         PrepareConfig {
-            sample_rate: self.project.sample_rate().get(),
+            sample_rate: self.project.sample_rate().hz(),
             inputs: inputs.into(),
             outputs: outputs.into(),
         }
