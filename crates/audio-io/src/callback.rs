@@ -67,29 +67,53 @@ pub struct IoFlags {
     pub lost: i64,
 }
 
-/// Collects channel slices into an array on the stack; what the iterator does not fill stays empty.
-pub(crate) fn planes<'a, const N: usize>(
-    channels: impl Iterator<Item = &'a [f32]>,
-) -> ([&'a [f32]; N], usize) {
-    let mut array: [&[f32]; N] = [&[]; N];
-    let mut count = 0;
-    for (slot, channel) in array.iter_mut().zip(channels) {
-        *slot = channel;
-        count += 1;
+/// Makes a block of channel slices, in arrays on the stack, sets the outputs to zero and hands it to `work`. Real-time
+/// safe. `inputs` and `outputs` give `widths.0` and `widths.1` slices of `frame.frames` frames each.
+pub(crate) fn with_block<'a>(
+    inputs: impl Iterator<Item = &'a [f32]>,
+    outputs: impl Iterator<Item = &'a mut [f32]>,
+    widths: (usize, usize),
+    frame: BlockFrame,
+    work: impl FnOnce(&mut IoBlock<'_>),
+) {
+    // A small array for the usual case: making the largest costs half a microsecond.
+    match widths.0.max(widths.1) {
+        0..=8 => with_arrays::<8>(inputs, outputs, frame, work),
+        9..=64 => with_arrays::<64>(inputs, outputs, frame, work),
+        _ => with_arrays::<MAX_CHANNELS>(inputs, outputs, frame, work),
     }
-    (array, count)
 }
 
-/// As [`planes`], for slices to write to, which are set to zero.
-pub(crate) fn planes_mut<'a, const N: usize>(
-    channels: impl Iterator<Item = &'a mut [f32]>,
-) -> ([&'a mut [f32]; N], usize) {
-    let mut array: [&mut [f32]; N] = std::array::from_fn(|_| -> &mut [f32] { &mut [] });
-    let mut count = 0;
-    for (slot, channel) in array.iter_mut().zip(channels) {
+/// All of an [`IoBlock`] but its channels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockFrame {
+    pub frames: usize,
+    pub time: HardwareTime,
+    pub rate: u32,
+    pub flags: IoFlags,
+}
+
+fn with_arrays<'a, const N: usize>(
+    inputs: impl Iterator<Item = &'a [f32]>,
+    outputs: impl Iterator<Item = &'a mut [f32]>,
+    frame: BlockFrame,
+    work: impl FnOnce(&mut IoBlock<'_>),
+) {
+    let mut input_array: [&[f32]; N] = [&[]; N];
+    let mut input_count = 0;
+    for (slot, channel) in input_array.iter_mut().zip(inputs) {
+        *slot = channel;
+        input_count += 1;
+    }
+    let mut output_array: [&mut [f32]; N] = std::array::from_fn(|_| -> &mut [f32] { &mut [] });
+    let mut output_count = 0;
+    for (slot, channel) in output_array.iter_mut().zip(outputs) {
         channel.fill(0.0);
         *slot = channel;
-        count += 1;
+        output_count += 1;
     }
-    (array, count)
+    let BlockFrame { frames, time, rate, flags } = frame;
+    let inputs = input_array.get(..input_count).unwrap_or_default();
+    let outputs = output_array.get_mut(..output_count).unwrap_or_default();
+    work(&mut IoBlock { inputs, outputs, frames, time, rate, flags });
 }

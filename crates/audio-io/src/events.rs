@@ -56,16 +56,17 @@ pub struct EventReader {
 }
 
 impl EventReader {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    /// A reader that knows of nothing that happened since the stream was opened at this rate and period.
+    pub(crate) fn new(shared: Arc<Shared>, rate: u32, period: usize) -> Self {
         Self {
-            rate: shared.rate.load(Relaxed),
-            period: shared.period.load(Relaxed),
-            xruns: shared.xruns.load(Relaxed),
-            freewheel: shared.freewheel.load(Relaxed),
+            shared,
+            rate,
+            period: u32::try_from(period).unwrap_or(u32::MAX),
+            xruns: 0,
+            freewheel: false,
             shutdown: false,
             failed: false,
             stalled_at: None,
-            shared,
         }
     }
 
@@ -127,4 +128,48 @@ fn differs<T: PartialEq>(seen: &mut T, now: T) -> bool {
     let new = *seen != now;
     *seen = now;
     new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stall_is_told_once_and_none_after_the_end() {
+        let shared = Arc::new(Shared::new(48_000, 256, Some(Duration::ZERO)));
+        let mut reader = EventReader::new(Arc::clone(&shared), 48_000, 256);
+        for last in [0, 1000, 2000] {
+            shared.last_callback.store(last, Relaxed);
+            assert!(matches!(reader.poll(), Some(Event::NoCallback { .. })));
+            assert_eq!(reader.poll(), None);
+        }
+        shared.last_callback.store(3000, Relaxed);
+        shared.shut_down("gone");
+        assert_eq!(reader.poll(), Some(Event::Shutdown { reason: "gone".to_owned() }));
+        assert_eq!(reader.poll(), None);
+    }
+
+    #[test]
+    fn a_reader_that_comes_late_sees_what_happened_before() {
+        let shared = Arc::new(Shared::new(48_000, 256, None));
+        shared.period.store(64, Relaxed);
+        shared.xruns.store(3, Relaxed);
+        for _ in 0..2 {
+            let mut reader = EventReader::new(Arc::clone(&shared), 48_000, 256);
+            assert_eq!(reader.poll(), Some(Event::PeriodChanged { period: 64 }));
+            assert_eq!(reader.poll(), Some(Event::Xrun { count: 3 }));
+            assert_eq!(reader.poll(), None);
+        }
+    }
+
+    #[test]
+    fn waiting_ends_with_the_event_or_with_the_time() {
+        let shared = Arc::new(Shared::new(48_000, 256, None));
+        let mut reader = EventReader::new(Arc::clone(&shared), 48_000, 256);
+        assert_eq!(reader.wait(Duration::from_millis(1)), None);
+        let other = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || other.shut_down("gone"));
+        assert_eq!(reader.wait(Duration::from_secs(60)), Some(Event::Shutdown { reason: "gone".to_owned() }));
+        thread.join().expect("it ended");
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 use omega_rt::RtScope;
 use omega_rt::denormals::FlushDenormals;
 
-use crate::callback::{AudioCallback, HardwareTime, IoBlock, IoFlags, MAX_CHANNELS, planes, planes_mut};
+use crate::callback::{AudioCallback, BlockFrame, HardwareTime, IoBlock, IoFlags, with_block};
 use crate::priority;
 use crate::shared::Shared;
 
@@ -58,39 +58,25 @@ impl Runner {
         widths: (usize, usize),
         tick: Tick,
     ) {
-        match widths.0.max(widths.1) {
-            0..=8 => self.run_planes::<8>(inputs, outputs, tick),
-            9..=64 => self.run_planes::<64>(inputs, outputs, tick),
-            _ => self.run_planes::<MAX_CHANNELS>(inputs, outputs, tick),
-        }
+        self.prepare(tick);
+        let xruns = self.shared.xruns.load(Relaxed);
+        let flags = IoFlags { xrun: xruns != self.xruns_seen, freewheel: tick.freewheel, lost: tick.lost };
+        self.xruns_seen = xruns;
+        let frame = BlockFrame { frames: tick.frames, time: tick.time, rate: tick.rate, flags };
+        with_block(inputs, outputs, widths, frame, |io| self.call(io, tick));
     }
 
-    fn run_planes<'a, const N: usize>(
-        &mut self,
-        inputs: impl Iterator<Item = &'a [f32]>,
-        outputs: impl Iterator<Item = &'a mut [f32]>,
-        tick: Tick,
-    ) {
-        let (inputs, input_count) = planes::<N>(inputs);
-        let (mut outputs, output_count) = planes_mut::<N>(outputs);
-        let inputs = inputs.get(..input_count).unwrap_or_default();
-        let outputs = outputs.get_mut(..output_count).unwrap_or_default();
-        self.prepare(tick);
+    /// Calls the callback and measures it.
+    fn call(&mut self, io: &mut IoBlock<'_>, tick: Tick) {
         let Some(callback) = self.callback.as_deref_mut().filter(|_| !self.shared.failed.load(Relaxed))
         else {
             return;
         };
-        let xruns = self.shared.xruns.load(Relaxed);
-        let flags = IoFlags { xrun: xruns != self.xruns_seen, freewheel: tick.freewheel, lost: tick.lost };
-        self.xruns_seen = xruns;
-        let mut io =
-            IoBlock { inputs, outputs, frames: tick.frames, time: tick.time, rate: tick.rate, flags };
-
         let cpu_before = if self.measure { thread_cpu() } else { 0 };
         let before = self.shared.now();
         let denormals = FlushDenormals::enter();
         let scope = RtScope::enter();
-        let outcome = catch_unwind(AssertUnwindSafe(|| callback.process(&mut io)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| callback.process(io)));
         let counts = scope.counts();
         drop(scope);
         drop(denormals);
@@ -99,9 +85,7 @@ impl Runner {
             self.shared.counters.cpu.record(thread_cpu().saturating_sub(cpu_before));
         }
         if let Err(panic) = outcome {
-            for output in io.outputs.iter_mut() {
-                output.fill(0.0);
-            }
+            io.outputs.iter_mut().for_each(|output| output.fill(0.0));
             self.shared.failed.store(true, SeqCst);
             // Dropping the payload could panic again; a failed callback may leak it.
             std::mem::forget(panic);

@@ -146,10 +146,11 @@ impl Stream {
         self.shared.counters.reset.store(true, SeqCst);
     }
 
-    /// A reader of what happens from now on. Several readers see everything each.
+    /// A reader of what happens, beginning with what happened since the stream was opened. Several readers see everything
+    /// each.
     #[must_use]
     pub fn events(&self) -> EventReader {
-        EventReader::new(Arc::clone(&self.shared))
+        EventReader::new(Arc::clone(&self.shared), self.info.rate, self.info.period)
     }
 
     /// Stops the stream and gives its callback back. When this returns the callback is not called any more.

@@ -299,3 +299,17 @@ fn blocks_are_never_longer_than_the_maximum() {
     assert_eq!(stream.events().poll(), None);
     assert_eq!(stream.stats().callbacks, 60);
 }
+
+#[test]
+fn denormals_are_zero_inside_of_the_callback_and_numbers_again_outside() {
+    let clock = VirtualClock::new();
+    let tiny = std::hint::black_box(f32::MIN_POSITIVE);
+    let half = |x: f32| std::hint::black_box(x) * std::hint::black_box(0.5);
+    let callback = move |io: &mut IoBlock<'_>| io.outputs[0].fill(half(tiny));
+    let stream = start(&clock, |_| (), Box::new(callback));
+    clock.capture();
+    clock.run(1);
+    assert!(clock.captured()[0].iter().all(|x| x.to_bits() == 0));
+    assert!(half(tiny) > 0.0);
+    drop(stream);
+}
