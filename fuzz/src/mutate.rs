@@ -3,6 +3,9 @@
 /// Longest case.
 const MAX_LENGTH: usize = 1 << 16;
 
+/// Bytes that count as the front of a case.
+const HEAD: usize = 128;
+
 /// Numbers that parsers trip over.
 const EDGES: [u64; 12] = [
     0,
@@ -19,24 +22,29 @@ const EDGES: [u64; 12] = [
     0xffff_ffff_ffff_fffe,
 ];
 
-/// Case number `case` of `seeds`; the first cases are the seeds themselves, unchanged.
-pub fn case(seeds: &[Vec<u8>], case: u64) -> Vec<u8> {
+/// Case number `case` of `seeds`, into which `words` of their language are put; the first cases are the seeds themselves,
+/// unchanged.
+pub fn case(seeds: &[Vec<u8>], words: &[&[u8]], case: u64) -> Vec<u8> {
     if let Some(seed) = usize::try_from(case).ok().and_then(|index| seeds.get(index)) {
         return seed.clone();
     }
     let mut random = Random(case);
     let mut bytes = seeds.get(random.below(seeds.len().max(1))).cloned().unwrap_or_default();
-    for _ in 0..=random.below(6) {
-        change(&mut bytes, seeds, &mut random);
+    // Every other case has a single fault: the first check refuses most of what has more.
+    let more = if random.below(2) == 0 { 0 } else { random.below(6) };
+    for _ in 0..=more {
+        change(&mut bytes, seeds, words, &mut random);
         bytes.truncate(MAX_LENGTH);
     }
     bytes
 }
 
-fn change(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut Random) {
-    let at = random.below(bytes.len() + 1);
+fn change(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&[u8]], random: &mut Random) {
+    // Every other fault is near the front, where headers are.
+    let reach = if random.below(2) == 0 { bytes.len().min(HEAD) } else { bytes.len() };
+    let at = random.below(reach + 1);
     let span = at..(at + 1 + random.below(16)).min(bytes.len()).max(at);
-    match random.below(10) {
+    match random.below(11) {
         0 => bytes.truncate(at),
         1 => drop(bytes.drain(span)),
         2 => {
@@ -58,6 +66,10 @@ fn change(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut Random) {
             bytes.extend_from_slice(&other[cut..]);
         }
         8 => edge_in_text(bytes, at, random),
+        9 => {
+            let word = words.get(random.below(words.len().max(1))).copied().unwrap_or(b"");
+            bytes.splice(at..at, word.iter().copied());
+        }
         _ => {
             if let Some(byte) = bytes.get_mut(at) {
                 *byte ^= 1 << random.below(8);
@@ -122,16 +134,17 @@ mod tests {
     #[test]
     fn cases_repeat_differ_and_stay_short() {
         let seeds = vec![b"one 12 three".to_vec(), vec![0; 100]];
-        let cases: Vec<Vec<u8>> = (0..2000).map(|number| case(&seeds, number)).collect();
+        let cases: Vec<Vec<u8>> = (0..2000).map(|number| case(&seeds, &[b"word"], number)).collect();
         assert_eq!(cases[..2], seeds[..]);
-        assert!((0..2000).all(|number| cases[number] == case(&seeds, number as u64)));
+        assert!((0..2000).all(|number| cases[number] == case(&seeds, &[b"word"], number as u64)));
         let different = cases.iter().collect::<std::collections::BTreeSet<_>>().len();
         assert!(different > 1500, "{different} different cases of 2000");
         assert!(cases.iter().all(|bytes| bytes.len() <= MAX_LENGTH));
+        assert!(cases.iter().any(|bytes| bytes.windows(4).any(|part| part == b"word")));
     }
 
     #[test]
     fn no_seed_at_all_still_gives_cases() {
-        assert!((0..100).any(|number| !case(&[], number).is_empty()));
+        assert!((0..100).any(|number| !case(&[], &[], number).is_empty()));
     }
 }

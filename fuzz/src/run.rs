@@ -31,7 +31,7 @@ impl fmt::Display for Finding {
 
 /// Runs one case here.
 pub fn one(target: &Target, case: u64) {
-    let bytes = mutate::case(&(target.seeds)(), case);
+    let bytes = mutate::case(&(target.seeds)(), target.words, case);
     println!("{} bytes: {}", bytes.len(), bytes.escape_ascii());
     (target.feed)(&bytes);
     println!("{} took it", target.name);
@@ -50,7 +50,7 @@ pub fn child(target: &Target, from: u64) -> ! {
         if progress.write_all(&case.to_le_bytes()).and_then(|()| progress.flush()).is_err() {
             break;
         }
-        (target.feed)(&mutate::case(&seeds, case));
+        (target.feed)(&mutate::case(&seeds, target.words, case));
     }
     std::process::exit(0)
 }

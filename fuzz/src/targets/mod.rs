@@ -1,5 +1,6 @@
 //! What is fed: one file for each crate that reads foreign input.
 
+mod media;
 mod seeded;
 mod time;
 
@@ -11,12 +12,14 @@ pub struct Target {
     pub about: &'static str,
     /// Valid inputs that cases are made from.
     pub seeds: fn() -> Vec<Vec<u8>>,
+    /// Words of its language that cases get.
+    pub words: &'static [&'static [u8]],
     /// Reads one input. A refusal is fine; a panic, a crash, a hang or a broken promise is a finding.
     pub feed: fn(&[u8]),
 }
 
 /// All targets.
-pub const ALL: &[&Target] = &[&time::TEXT];
+pub const ALL: &[&Target] = &[&time::TEXT, &time::MAP, &media::WAV, &media::AIFF, &media::FLAC];
 
 /// Targets that are broken on purpose: the tests see whether they are found. They run only when they are named.
 pub const SEEDED: &[&Target] = &[&seeded::PANICS, &seeded::HANGS, &seeded::ALLOCATES];
@@ -31,7 +34,7 @@ mod tests {
             let seeds = (target.seeds)();
             assert!(!seeds.is_empty(), "{} has no seeds", target.name);
             for number in 0..1000 {
-                (target.feed)(&crate::mutate::case(&seeds, number));
+                (target.feed)(&crate::mutate::case(&seeds, target.words, number));
             }
         }
     }

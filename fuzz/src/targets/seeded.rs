@@ -3,12 +3,12 @@
 use super::Target;
 
 /// Panics on a letter that no seed has.
-pub const PANICS: Target = Target { name: "seeded-panic", about: "panics", seeds, feed: panics };
+pub const PANICS: Target = Target { name: "seeded-panic", about: "panics", seeds, words: &[], feed: panics };
 /// Never comes back from the same letter.
-pub const HANGS: Target = Target { name: "seeded-hang", about: "hangs", seeds, feed: hangs };
+pub const HANGS: Target = Target { name: "seeded-hang", about: "hangs", seeds, words: &[], feed: hangs };
 /// Believes a length in the input.
 pub const ALLOCATES: Target =
-    Target { name: "seeded-memory", about: "allocates 2 GiB", seeds, feed: allocates };
+    Target { name: "seeded-memory", about: "allocates 2 GiB", seeds, words: &[], feed: allocates };
 
 fn seeds() -> Vec<Vec<u8>> {
     vec![b"12 bytes or so".to_vec()]

@@ -1,0 +1,160 @@
+//! Audio files. The seeds are written by this program where it writes the kind, so that they follow the format.
+
+use std::path::Path;
+
+use omega_media::{Bext, Depth, Format, OpenError, Writer, open_bytes};
+
+use super::Target;
+
+/// RIFF, RIFX, RF64 and BW64.
+pub const WAV: Target = Target {
+    name: "wav",
+    about: "WAV, RF64 and BW64 files",
+    seeds: wavs,
+    words: &[
+        b"RIFF", b"RIFX", b"RF64", b"BW64", b"WAVE", b"fmt ", b"data", b"ds64", b"bext", b"fact", b"JUNK",
+    ],
+    feed,
+};
+
+/// AIFF and AIFF-C.
+pub const AIFF: Target = Target {
+    name: "aiff",
+    about: "AIFF and AIFF-C files",
+    seeds: aiffs,
+    words: &[b"FORM", b"AIFF", b"AIFC", b"COMM", b"SSND", b"NONE", b"sowt", b"fl32", b"FL64", b"FVER"],
+    feed,
+};
+
+/// FLAC.
+pub const FLAC: Target = Target {
+    name: "flac",
+    about: "FLAC files",
+    seeds: flacs,
+    words: &[b"fLaC", b"ID3\x04\0\0", b"\xff\xf8\xc9\x18", b"\xff\xf9", b"\x84\0\0\x08"],
+    feed,
+};
+
+/// The widest file that is read.
+const MAX_CHANNELS: usize = 64;
+
+/// Frames that are decoded at most: a few bytes of FLAC can honestly stand for hours of silence.
+const MAX_FRAMES: i64 = 1 << 20;
+
+/// Opens and reads whatever it is. Messages name the file; PCM never gives more than there are bytes.
+fn feed(bytes: &[u8]) {
+    let mut file = match open_bytes(Path::new("hostile"), bytes) {
+        Ok(file) => file,
+        Err(error) => {
+            assert!(error.to_string().contains("'hostile'"), "{error}");
+            assert!(!matches!(error, OpenError::Open { .. } | OpenError::Read { .. }), "memory can be read");
+            return;
+        }
+    };
+    let (channels, rate, claimed) = (file.info().channels, file.info().rate, file.info().frames);
+    assert!((1..=MAX_CHANNELS).contains(&channels) && rate > 0);
+    let is_pcm = file.seek(0);
+    let mut block = vec![vec![0.0f32; 777]; channels];
+    while file.position() < MAX_FRAMES {
+        let before = file.position();
+        match file.read_block(&mut block) {
+            Ok(0) => break,
+            Ok(frames) => {
+                let given = file.position() - before;
+                assert_eq!(usize::try_from(given), Ok(frames), "the position follows what was given");
+            }
+            Err(error) => {
+                assert!(error.to_string().contains("'hostile'"), "{error}");
+                return;
+            }
+        }
+    }
+    if is_pcm {
+        let total = usize::try_from(file.position()).expect("a position in the file");
+        assert!(
+            total * channels <= bytes.len(),
+            "{total} frames of {channels} channels from {} bytes",
+            bytes.len()
+        );
+        assert_eq!(claimed, Some(file.position()), "the frames that were claimed are there");
+    }
+}
+
+fn wavs() -> Vec<Vec<u8>> {
+    let bext = Some(Bext { description: "take 1".into(), ..Bext::default() });
+    vec![
+        written("wav", Format::wav(Depth::Int16, 2, 48_000)),
+        written("wav", Format { bext, ..Format::wav(Depth::Int24, 1, 44_100) }),
+        written("wav", Format::wav(Depth::Float32, 6, 96_000)),
+        rf64(),
+    ]
+}
+
+/// 120 stereo frames whose sizes are in a ds64 chunk.
+fn rf64() -> Vec<u8> {
+    let sizes = [552u64, 480, 120].map(u64::to_le_bytes).concat();
+    let format = [1, 0, 2, 0, 0x80, 0xbb, 0, 0, 0, 0xee, 2, 0, 4, 0, 16, 0];
+    let mut bytes = [&b"RF64\xff\xff\xff\xffWAVEds64\x1c\0\0\0"[..], &sizes, &[0; 4]].concat();
+    bytes.extend([&b"fmt \x10\0\0\0"[..], &format, b"data\xff\xff\xff\xff", &noise(480)].concat());
+    bytes
+}
+
+fn aiffs() -> Vec<Vec<u8>> {
+    vec![form(b"AIFF", 16, b""), form(b"AIFC", 32, b"fl32\x04none\0"), form(b"AIFC", 24, b"sowt\x04none\0")]
+}
+
+/// 100 stereo frames at 44.1 kHz, which AIFF writes as the 80-bit number 0x400E AC44 ….
+fn form(kind: &[u8; 4], bits: u8, compression: &[u8]) -> Vec<u8> {
+    let common = [0, 2, 0, 0, 0, 100, 0, bits, 0x40, 0x0e, 0xac, 0x44, 0, 0, 0, 0, 0, 0];
+    let sound = [&[0u8; 8][..], &noise(100 * 2 * usize::from(bits) / 8)].concat();
+    let common = chunk(b"COMM", &[&common[..], compression].concat());
+    chunk(b"FORM", &[&kind[..], &common, &chunk(b"SSND", &sound)].concat())
+}
+
+fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).expect("a small chunk");
+    let padding: &[u8] = if body.len().is_multiple_of(2) { b"" } else { b"\0" };
+    [&name[..], &length.to_be_bytes(), body, padding].concat()
+}
+
+fn flacs() -> Vec<Vec<u8>> {
+    vec![
+        written("flac", Format::flac(Depth::Int16, 2, 48_000)),
+        written("flac", Format::flac(Depth::Int24, 1, 96_000)),
+    ]
+}
+
+/// Some bytes that are not alike.
+fn noise(count: usize) -> Vec<u8> {
+    (0..count).map(|index| (index * index % 251).to_le_bytes()[0]).collect()
+}
+
+/// A short file as this program writes it.
+fn written(extension: &str, format: Format) -> Vec<u8> {
+    let samples: Vec<f32> = noise(200).iter().map(|byte| f32::from(*byte) / 256.0 - 0.5).collect();
+    let audio = vec![samples; format.channels];
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("seed").with_extension(extension);
+    let mut writer = Writer::create(&path, format).expect("a writer");
+    writer.write(&audio).expect("it is written");
+    writer.finish().expect("it is finished");
+    std::fs::read(&path).expect("it is there")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_whole_files() {
+        for target in [WAV, AIFF, FLAC] {
+            for (index, seed) in (target.seeds)().iter().enumerate() {
+                let mut file = open_bytes(Path::new("seed"), seed).expect(target.name);
+                let mut audio = vec![vec![0.0f32; 1_000]; file.info().channels];
+                let frames = file.read_block(&mut audio).expect(target.name);
+                assert!(frames >= 100, "{} {index}: {frames} frames", target.name);
+                assert!(file.warnings().is_empty(), "{} {index}: {:?}", target.name, file.warnings());
+            }
+        }
+    }
+}
