@@ -25,6 +25,11 @@ pub fn exponential(x: f32) -> f32 {
     clamped(x, (fast::exp2(x * OCTAVES) - 1.0) / 999.0)
 }
 
+/// 1 − [`exponential`]`(1 − x)` for x in 0..=1, clamped outside: rises fast.
+pub fn inverted_exponential(x: f32) -> f32 {
+    clamped(x, 1.0 - exponential(1.0 - x))
+}
+
 /// 0 where `x` is not above 0, 1 where it is not below 1, else `value`.
 fn clamped(x: f32, value: f32) -> f32 {
     if x >= 1.0 {
@@ -60,11 +65,13 @@ mod tests {
         assert!(step < 2e-7, "{step:e}");
         let exponential = worst(exponential, |x| (math::powf(1000.0, x) - 1.0) / 999.0);
         assert!(exponential < 2e-6, "{exponential:e}");
+        let inverted = worst(inverted_exponential, |x| 1.0 - (math::powf(1000.0, 1.0 - x) - 1.0) / 999.0);
+        assert!(inverted < 2e-6, "{inverted:e}");
     }
 
     #[test]
     fn curves_begin_at_zero_end_at_one_and_never_fall() {
-        for curve in [quarter_sine, smooth_step, exponential] {
+        for curve in [quarter_sine, smooth_step, exponential, inverted_exponential] {
             assert_eq!(
                 [curve(-1.0), curve(0.0), curve(1.0), curve(7.0), curve(f32::NAN)],
                 [0.0, 0.0, 1.0, 1.0, 0.0]

@@ -7,10 +7,12 @@
 //! - [`fader`]: the end of a channel strip; also the send and the pan insert.
 //! - [`utility`]: gain, width, phase, mono, swap.
 //! - [`frame_delay`]: a track's delay against the others.
+//! - [`bypass`]: goes from a device's sound to the unprocessed one.
 //! - [`clip_reader`]: plays a track's clips; built by itself, not through the registry.
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod bypass;
 pub mod clip_reader;
 mod curves;
 pub mod fader;

@@ -11,7 +11,7 @@ use alloc::string::String;
 use omega_dsp::simd::Level;
 use omega_processor::{Descriptor, MAX_CHANNELS, PrepareConfig, Processor};
 
-use crate::{fader, frame_delay, utility};
+use crate::{bypass, fader, frame_delay, utility};
 
 /// Why a device could not be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,7 @@ const DEVICES: &[Device] = &[
         descriptor: frame_delay::prepare::descriptor,
         build: frame_delay::prepare::build,
     },
+    Device { key: bypass::KEY, descriptor: bypass::prepare::descriptor, build: bypass::prepare::build },
 ];
 
 /// What a device tells about itself; `None` for an unknown key.

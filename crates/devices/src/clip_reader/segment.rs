@@ -18,6 +18,8 @@ pub enum FadeShape {
     SCurve,
     /// (1000ˣ − 1) / 999: nearly even steps of level over 60 dB.
     Exponential,
+    /// 1 − (1000¹⁻ˣ − 1) / 999: [`Exponential`](Self::Exponential) upside down, rises fast.
+    Fast,
 }
 
 impl FadeShape {
@@ -29,6 +31,7 @@ impl FadeShape {
             Self::EqualPower => curves::quarter_sine(x),
             Self::SCurve => curves::smooth_step(x),
             Self::Exponential => curves::exponential(x),
+            Self::Fast => curves::inverted_exponential(x),
         }
     }
 }

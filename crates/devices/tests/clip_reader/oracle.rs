@@ -72,7 +72,13 @@ pub fn job(position: i64, frames: usize) -> Job {
 }
 
 fn fade(random: &mut Random) -> Fade {
-    let shapes = [FadeShape::Linear, FadeShape::EqualPower, FadeShape::SCurve, FadeShape::Exponential];
+    let shapes = [
+        FadeShape::Linear,
+        FadeShape::EqualPower,
+        FadeShape::SCurve,
+        FadeShape::Exponential,
+        FadeShape::Fast,
+    ];
     match random.index(3) {
         0 => Fade::NONE,
         _ => Fade { length: random.within(0, 700), shape: shapes[random.index(4)] },

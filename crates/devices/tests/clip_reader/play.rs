@@ -138,7 +138,12 @@ fn crossing_fades_keep_amplitude_or_power() {
     assert!(out.iter().zip(&into).all(|(a, b)| (a * a + b * b - 1.0).abs() < 1e-6));
     let (_, into) = crossing(FadeShape::Exponential);
     assert!((into[500] - (1000f32.sqrt() - 1.0) / 999.0).abs() < 1e-5);
-    assert_eq!((out[0], into[0]), (1.0, 0.0), "fades begin and end exactly");
+    let (_, fast) = crossing(FadeShape::Fast);
+    assert!(
+        (1..1000).all(|i| (fast[i] + into[1000 - i] - 1.0).abs() < 1e-6),
+        "the one upside down is the other"
+    );
+    assert_eq!((out[0], into[0], fast[0]), (1.0, 0.0, 0.0), "fades begin and end exactly");
 }
 
 /// Where a source was steered to, and what it lacks.

@@ -278,7 +278,9 @@ fn descriptors_are_consistent() {
         }
         keys.push(key);
     }
-    for key in ["omega.fader", "omega.send", "omega.pan", "omega.utility", "omega.frame_delay"] {
+    let shipped =
+        ["omega.fader", "omega.send", "omega.pan", "omega.utility", "omega.frame_delay", "omega.bypass"];
+    for key in shipped {
         assert!(keys.iter().any(|known| known == key), "{key}");
     }
 }

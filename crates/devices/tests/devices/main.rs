@@ -6,6 +6,7 @@
     reason = "tests prepare and judge off the audio thread"
 )]
 
+mod bypass;
 mod fader;
 mod frame_delay;
 mod utility;
