@@ -10,6 +10,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use omega_dsp::dynamics::{Ballistics, Curve, Detector, Dynamics, Node, Settings, Times};
 use omega_dsp::filter::{Section, Shape, design};
 use omega_dsp::kernels::{Kernels, MixInput, Ramp};
 use omega_dsp::pan::PanLaw;
@@ -182,6 +183,32 @@ fn cascades() {
     });
 }
 
+fn dynamics() {
+    let settings = Settings {
+        detector: Detector::Peak,
+        curve: Curve::new(-20.0, 4.0, 6.0),
+        ballistics: Ballistics::new(
+            Times { attack: 0.01, release: 0.1, hold: 0.005, average: 0.01 },
+            48_000.0,
+        ),
+        dry: 0.0,
+        wet: 1.0,
+    };
+    let key = vec![0.3_f32; BLOCK];
+    let keys: [&[f32]; 2] = [&key, &key];
+    for count in [1, 4, 8] {
+        let mut states = vec![Dynamics::new(); count];
+        let mut factors = vec![vec![0.0_f32; BLOCK]; count];
+        row(&format!("dynamics, {count} stereo"), 2 * BLOCK * count, |k| {
+            let pairs = states.iter_mut().zip(&mut factors);
+            let node = |(dynamics, factors)| Node { dynamics, settings: &settings, key: &keys, factors };
+            let mut nodes: Vec<Node<'_>> =
+                pairs.map(|(d, f): (_, &mut Vec<f32>)| node((d, &mut f[..]))).collect();
+            k.dynamics(0, black_box(&mut nodes));
+        });
+    }
+}
+
 fn main() {
     print!("{:28}", "ns per frame and channel");
     for level in Level::ALL.into_iter().filter(|level| level.available()) {
@@ -191,4 +218,5 @@ fn main() {
     buffers();
     mixes();
     cascades();
+    dynamics();
 }

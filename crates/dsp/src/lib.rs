@@ -14,6 +14,7 @@
 //! - [`simd`]: which instruction sets there are, and the eight-lane vector type.
 //! - [`kernels`]: operations on whole buffers (gain, mix, interleave, peak …), dispatched at run time.
 //! - [`math`]: elementary functions for control-rate work, and fast eight-lane approximations.
+//! - [`dynamics`]: level detection and gain computer of compressors, nodes side by side.
 //! - [`filter`]: second-order sections, designed, and cascaded across lanes.
 //! - [`pan`], [`delay`], [`meter`]: what a mixer is made of.
 //! - [`dither`]: counter-based random numbers and TPDF dither.
@@ -27,6 +28,7 @@ extern crate std;
 
 pub mod delay;
 pub mod dither;
+pub mod dynamics;
 pub mod filter;
 pub mod kernels;
 pub mod math;
