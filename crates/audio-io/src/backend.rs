@@ -1,6 +1,7 @@
 //! What every backend can do, and the choice among them.
 
 use crate::config::{Backend, OpenError, StreamConfig};
+use crate::hardware::BackendReport;
 use crate::jack::Jack;
 use crate::stream::Prepared;
 use crate::timer::Timer;
@@ -15,6 +16,9 @@ pub trait AudioBackend {
     /// # Errors
     /// [`OpenError`] says what was wrong and what to do.
     fn prepare(&self, config: &StreamConfig) -> Result<Prepared, OpenError>;
+
+    /// What there is to play through.
+    fn report(&self) -> BackendReport;
 }
 
 /// Opens the hardware without starting it, so that its rate and period are known before the callback is built.
@@ -59,6 +63,11 @@ mod tests {
         fn prepare(&self, config: &StreamConfig) -> Result<Prepared, OpenError> {
             config.validate()?;
             Err(OpenError::NoJackServer { name: None, detail: None })
+        }
+
+        fn report(&self) -> BackendReport {
+            let state = crate::hardware::BackendState::Unavailable { reason: String::new() };
+            BackendReport { name: self.name(), description: "refuses", state }
         }
     }
 

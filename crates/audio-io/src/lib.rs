@@ -29,7 +29,9 @@
 mod backend;
 mod callback;
 mod config;
+pub mod doctor;
 mod events;
+mod hardware;
 mod histogram;
 mod jack;
 mod memory;
@@ -49,6 +51,7 @@ pub use backend::{AudioBackend, prepare};
 pub use callback::{AudioCallback, HardwareTime, IoBlock, IoFlags, MAX_CHANNELS, MAX_PERIOD};
 pub use config::{Backend, Connect, JackOptions, OpenError, RATES, StreamConfig};
 pub use events::{Event, EventReader};
+pub use hardware::{BackendReport, BackendState, HardwarePort, Offer, PortDirection, PortKind, hardware};
 pub use histogram::Timing;
 pub use jack::Jack;
 pub use memory::{LockError, Locked, lock_in_memory};

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use crate::backend::AudioBackend;
 use crate::callback::HardwareTime;
 use crate::config::{OpenError, StreamConfig};
+use crate::hardware::{BackendReport, BackendState, Offer};
 use crate::planar::Planar;
 use crate::runner::{Runner, Tick, nanos_of};
 use crate::shared::Shared;
@@ -52,6 +53,11 @@ impl AudioBackend for Timer {
             shared: Arc::clone(&shared),
         });
         Ok(Prepared { info, shared, measure: config.measure, ready })
+    }
+
+    fn report(&self) -> BackendReport {
+        let description = "no hardware: a clock that keeps time, in silence";
+        BackendReport { name: self.name(), description, state: BackendState::Available(Offer::default()) }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::backend::AudioBackend;
 use crate::callback::{HardwareTime, MAX_PERIOD};
 use crate::config::{OpenError, StreamConfig};
+use crate::hardware::{BackendReport, BackendState, Offer};
 use crate::planar::Planar;
 use crate::runner::{Runner, Tick, nanos_of};
 use crate::shared::Shared;
@@ -281,6 +282,16 @@ impl AudioBackend for VirtualClock {
         };
         let ready = Box::new(Claim { clock: self.clone(), shared: Arc::clone(&shared) });
         Ok(Prepared { info, shared, measure: config.measure, ready })
+    }
+
+    fn report(&self) -> BackendReport {
+        let description = "no hardware: time passes when a test says so";
+        let state = if self.state().claimed {
+            BackendState::Unavailable { reason: OpenError::ClockInUse.to_string() }
+        } else {
+            BackendState::Available(Offer::default())
+        };
+        BackendReport { name: self.name(), description, state }
     }
 }
 

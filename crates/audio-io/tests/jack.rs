@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use omega_audio_io::testing::JackServer;
 use omega_audio_io::{
-    AudioCallback, Backend, Connect, Event, EventReader, IoBlock, JackOptions, OpenError, Stream,
-    StreamConfig, open, prepare,
+    AudioCallback, Backend, BackendState, Connect, Event, EventReader, IoBlock, JackOptions, Offer,
+    OpenError, PortDirection, PortKind, Stream, StreamConfig, hardware, open, prepare,
 };
 use omega_rt::guard::CountingAllocator;
 
@@ -433,4 +433,38 @@ fn library_is_missing() -> bool {
         println!("SKIPPED: the JACK library is not installed (Debian: apt install libjack-jackd2-0)");
     }
     missing
+}
+
+#[test]
+fn the_hardware_listing_names_ports_and_says_why_there_are_none() {
+    let Some(server) = JackServer::start_or_skip(48_000, 256) else { return };
+    let stream = open(&config(&server, "seen"), Counter::going()).expect("it opens");
+    let reports = hardware(&server.options());
+    let names: Vec<_> = reports.iter().map(|report| report.name).collect();
+    assert_eq!(names, ["jack", "timer"]);
+    let BackendState::Available(offer) = &reports[0].state else { panic!("{reports:?}") };
+    assert_eq!((offer.rate, offer.period), (Some(48_000), Some(256)));
+    let seen: Vec<_> = offer
+        .ports
+        .iter()
+        .map(|port| (port.name.as_str(), port.kind, port.direction, port.physical))
+        .collect();
+    let (audio, capture, playback) = (PortKind::Audio, PortDirection::Capture, PortDirection::Playback);
+    for wanted in [
+        ("system:capture_1", audio, capture, true),
+        ("system:capture_2", audio, capture, true),
+        ("system:playback_1", audio, playback, true),
+        ("system:playback_2", audio, playback, true),
+        ("seen:in_1", audio, playback, false),
+        ("seen:out_2", audio, capture, false),
+    ] {
+        assert!(seen.contains(&wanted), "{wanted:?} in {seen:?}");
+    }
+    assert!(offer.ports.iter().all(|port| !port.physical || port.latency >= 256), "{offer:?}");
+    assert_eq!(reports[1].state, BackendState::Available(Offer::default()));
+    drop(stream);
+    let missing = JackOptions { server: Some("no-such-server".to_owned()), start_server: false };
+    drop(server);
+    let BackendState::Unavailable { reason } = &hardware(&missing)[0].state else { panic!("there is one") };
+    assert!(reason.contains("no-such-server") && reason.contains("jackd -d alsa"), "{reason}");
 }

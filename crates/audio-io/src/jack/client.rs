@@ -6,18 +6,17 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use jack::{AudioIn, AudioOut, Client, ClientStatus, Control, LatencyType, Port, PortFlags, ProcessScope};
+use jack::{AudioIn, AudioOut, Client, ClientStatus, Control, Port, ProcessScope};
 
 use super::library;
+use super::ports::Names;
 use crate::backend::AudioBackend;
 use crate::callback::{HardwareTime, MAX_PERIOD};
 use crate::config::{Connect, JackOptions, OpenError, StreamConfig};
+use crate::hardware::{BackendReport, BackendState};
 use crate::runner::{Runner, Tick, nanos_of};
 use crate::shared::Shared;
 use crate::stream::{Latency, Prepared, Ready, Running, Started, StreamInfo};
-
-/// JACK's name for a port that carries audio.
-const AUDIO: &str = "32 bit float mono audio";
 
 /// A JACK server as a backend.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +59,14 @@ impl AudioBackend for Jack {
             shared: Arc::clone(&shared),
         });
         Ok(Prepared { info, shared, measure: config.measure, ready })
+    }
+
+    fn report(&self) -> BackendReport {
+        let state = match library::open_client("omega-look", &self.0) {
+            Ok(client) => BackendState::Available(super::ports::offer(&client)),
+            Err(error) => BackendState::Unavailable { reason: error.to_string() },
+        };
+        BackendReport { name: self.name(), description: "JACK, or PipeWire through pw-jack", state }
     }
 }
 
@@ -153,46 +160,6 @@ impl Running for JackRunning {
             return Latency::default();
         }
         self.names.latency(self.active.as_client())
-    }
-}
-
-/// Full names of our ports.
-struct Names {
-    inputs: Vec<String>,
-    outputs: Vec<String>,
-}
-
-impl Names {
-    /// Connects input *n* to the *n*-th physical source and output *n* to the *n*-th physical sink. Returns what failed.
-    fn connect(&self, client: &Client) -> Vec<String> {
-        let sources = client.ports(None, Some(AUDIO), PortFlags::IS_PHYSICAL | PortFlags::IS_OUTPUT);
-        let sinks = client.ports(None, Some(AUDIO), PortFlags::IS_PHYSICAL | PortFlags::IS_INPUT);
-        let cables = sources.iter().zip(&self.inputs).chain(self.outputs.iter().zip(&sinks));
-        let mut warnings: Vec<String> = cables
-            .filter_map(|(from, to)| client.connect_ports_by_name(from, to).err())
-            .map(|error| error.to_string())
-            .collect();
-        for (ours, theirs, what) in [
-            (self.inputs.len(), sources.len(), "inputs have no physical capture port"),
-            (self.outputs.len(), sinks.len(), "outputs have no physical playback port"),
-        ] {
-            if ours > theirs {
-                warnings.push(format!("{} of {ours} {what} and are left unconnected", ours - theirs));
-            }
-        }
-        warnings
-    }
-
-    fn latency(&self, client: &Client) -> Latency {
-        let largest = |names: &[String], mode| {
-            let range =
-                |name: &String| client.port_by_name(name).map_or(0, |port| port.get_latency_range(mode).1);
-            names.iter().map(range).max().map_or(0, i64::from)
-        };
-        Latency {
-            input: largest(&self.inputs, LatencyType::Capture),
-            output: largest(&self.outputs, LatencyType::Playback),
-        }
     }
 }
 

@@ -7,5 +7,6 @@
 
 mod client;
 mod library;
+mod ports;
 
 pub use client::Jack;
