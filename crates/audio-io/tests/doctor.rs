@@ -93,7 +93,7 @@ fn a_thread_that_stays_normal_is_mended_from_where_the_machine_stands() {
         r.promotion = Priority::Normal;
     });
     expect(topic, State::Ok, "priority 7", "", |r| {
-        (r.promotion, r.rtprio) = (Priority::RealTime(7), Limit::Of(0))
+        (r.promotion, r.rtprio) = (Priority::RealTime(7), Limit::Of(0));
     });
 }
 
