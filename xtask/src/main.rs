@@ -9,6 +9,7 @@ mod demo;
 mod edges;
 mod fences;
 mod licences;
+mod sanitizer;
 mod scan;
 mod setup;
 mod shell;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::scan::Scanner;
 use crate::shell::{self, Stages};
-use crate::{Result, check, setup, workspace};
+use crate::{Result, check, sanitizer, setup, workspace};
 
 /// Sets up, checks, and runs every test. Goes on after a failure, so that one run shows all of them.
 ///
@@ -28,6 +28,7 @@ pub fn run(yes: bool) -> Result {
         run_tests(&mut command, "doc-tests", &mut scanner)
     });
     stages.stage("loom models", || loom(&mut scanner));
+    stages.stage("ThreadSanitizer", || sanitizer::threads(&mut scanner));
     stages.stage("hostile input", || {
         let mut command = shell::cargo(&["run", "--locked", "--quiet", "--package", "omega-fuzz", "--"]);
         shell::run(command.args(["--seconds", "5"]))
@@ -66,7 +67,11 @@ fn loom(scanner: &mut Scanner) -> Result {
     if scanner.passed == before { Err("no loom model ran".into()) } else { Ok(()) }
 }
 
-fn target() -> Result<PathBuf> {
+/// Where this workspace builds.
+///
+/// # Errors
+/// When cargo cannot say.
+pub fn target() -> Result<PathBuf> {
     Ok(workspace::metadata()?.target_directory.into_std_path_buf())
 }
 

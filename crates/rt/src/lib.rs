@@ -23,9 +23,9 @@ pub mod owned;
 pub mod pcm;
 pub mod pool;
 pub mod reclaim;
-#[cfg(loom)]
+#[cfg(any(loom, seeded_faults))]
 pub mod sync;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, seeded_faults)))]
 mod sync;
 
 pub use denormals::FlushDenormals;

@@ -1,7 +1,8 @@
 //! The atomics, cells and reference counts that this crate builds on: the real ones, or loom's under `--cfg loom`.
 //!
-//! Under loom there are also [`faults`]: deliberate mistakes that a model test switches on to prove that it would
-//! notice them. In every other build they are constants that are false, and leave no code behind.
+//! Under `--cfg loom` and `--cfg seeded_faults` there are also [`faults`]: deliberate mistakes that a model, or a
+//! program under ThreadSanitizer, switches on to prove that it would notice them. In every other build they are
+//! constants that are false, and leave no code behind.
 
 /// The order of a store or exchange that hands something to another thread.
 #[inline]
@@ -50,23 +51,23 @@ mod real {
 }
 
 /// Deliberate mistakes, one switch each.
-#[cfg(loom)]
+#[cfg(any(loom, seeded_faults))]
 pub mod faults {
-    extern crate std;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use core::sync::atomic::{AtomicBool, Ordering};
 
-    /// A switch that a model test throws. Not modelled by loom itself.
+    /// A switch, thrown before the threads start. Not modelled by loom itself.
     #[derive(Debug)]
     pub struct Fault(AtomicBool);
 
     impl Fault {
         /// Switches the mistake on or off.
         pub fn set(&self, on: bool) {
-            self.0.store(on, Ordering::SeqCst);
+            self.0.store(on, Ordering::Relaxed);
         }
 
+        #[inline]
         pub(crate) fn is_on(&self) -> bool {
-            self.0.load(Ordering::SeqCst)
+            self.0.load(Ordering::Relaxed)
         }
     }
 
@@ -80,7 +81,7 @@ pub mod faults {
     pub static UNCHECKED_READ: Fault = Fault(AtomicBool::new(false));
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, seeded_faults)))]
 pub(crate) mod faults {
     #[derive(Debug)]
     pub(crate) struct Fault;
