@@ -128,15 +128,15 @@ fn all_levels_and_cuts_give_the_bytes_of_the_reference() {
 fn a_node_gives_the_same_bytes_alone_and_in_company() {
     let bank = Bank::new(8, 1000);
     let (together, _) = bank.run(Kernels::detect(), &[1000], 0);
-    for n in 0..8 {
+    for (n, together) in together.iter().enumerate() {
         let alone = Bank { keys: vec![bank.keys[n].clone()], settings: vec![bank.settings[n]] };
-        assert_same(&alone.run(Kernels::detect(), &[1000], 0).0[0], &together[n], "alone");
+        assert_same(&alone.run(Kernels::detect(), &[1000], 0).0[0], together, "alone");
     }
 }
 
 #[test]
 fn keys_that_are_too_short_count_as_silence() {
-    let loud = vec![1.0; 50];
+    let loud = [1.0; 50];
     let run = |kernels: Kernels| {
         let mut dynamics = Dynamics::new();
         let mut factors = vec![0.0; 100];

@@ -6,6 +6,9 @@ use crate::math::fast;
 use crate::simd::dispatch;
 use crate::simd::lanes::{Lanes, WIDTH};
 
+/// Frames of a cell, as a difference of clocks.
+const FRAMES: i64 = 8;
+
 /// Differences of gain below this (2⁻²⁰, 6·10⁻⁶ dB) are closed at once, and a mean power below it counts as none, so that the state comes to rest.
 const CLOSE: f32 = 1.0 / 1_048_576.0;
 /// A mean power below this (−240 dB) counts as none.
@@ -38,13 +41,11 @@ impl Kernels {
 
 /// Frames since the beginning of the cell.
 fn phase(clock: i64) -> usize {
-    const FRAMES: i64 = CELL as i64;
     usize::try_from(clock.rem_euclid(FRAMES)).unwrap_or(0)
 }
 
 /// Cells until the end of the hold time that the cell at `clock` lies in, that cell included.
 fn cells_left(clock: i64, hold: f32) -> f32 {
-    const FRAMES: i64 = CELL as i64;
     #[allow(clippy::cast_possible_truncation, reason = "a whole number from 1 to 100,000")]
     let hold = (hold as i64).max(1);
     (hold - clock.div_euclid(FRAMES).rem_euclid(hold)) as f32
@@ -61,14 +62,6 @@ impl Node<'_> {
         match self.settings.detector {
             Detector::Peak => samples.fold(0.0, |peak, x| larger(x.abs(), peak)),
             Detector::Rms => samples.fold(0.0, |sum, x| sum + x * x),
-        }
-    }
-
-    /// Factor from the sum of power over a cell to the mean over frames and channels.
-    fn to_mean(&self) -> f32 {
-        match self.settings.detector {
-            Detector::Peak => 1.0,
-            Detector::Rms => STEP / self.key.len().max(1) as f32,
         }
     }
 
@@ -99,7 +92,7 @@ impl Node<'_> {
 
     /// The end of a cell: the reference for [`vector::Control::step`].
     fn end_cell(&mut self, clock: i64) {
-        let (scale, settings, state) = (self.to_mean(), self.settings, &mut *self.dynamics);
+        let (scale, settings, state) = (to_mean(self), self.settings, &mut *self.dynamics);
         let level = state.cell * scale;
         state.cell = 0.0;
         let (loudness, share) = match settings.detector {
@@ -128,6 +121,14 @@ impl Node<'_> {
     }
 }
 
+/// Factor from the sum of power over a cell to the mean over frames and channels.
+fn to_mean(node: &Node<'_>) -> f32 {
+    match node.settings.detector {
+        Detector::Peak => 1.0,
+        Detector::Rms => STEP / node.key.len().max(1) as f32,
+    }
+}
+
 /// `a > b ? a : b`.
 fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
@@ -153,7 +154,9 @@ mod scalar {
 }
 
 mod vector {
-    use super::{CELL, CLOSE, Detector, Dynamics, FAINT, Lanes, Node, STEP, WIDTH, cells_left, phase};
+    use super::{
+        CELL, CLOSE, Detector, Dynamics, FAINT, Lanes, Node, STEP, WIDTH, cells_left, phase, to_mean,
+    };
     use crate::math::fast::{exp2_lanes, log2_lanes};
 
     /// Cells that are worked on at once.
@@ -286,7 +289,7 @@ mod vector {
             let knee: V = each(nodes, |node| node.settings.curve.knee);
             Self {
                 state: V::transpose(rows),
-                scale: each(nodes, |node| node.to_mean()),
+                scale: each(nodes, to_mean),
                 rms: each(nodes, |node| if node.settings.detector == Detector::Rms { 1.0 } else { 0.0 }),
                 share: each(nodes, |node| if node.settings.detector == Detector::Rms { 0.5 } else { 1.0 }),
                 threshold: each(nodes, |node| node.settings.curve.threshold),
