@@ -11,7 +11,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use omega_dsp::dynamics::{Ballistics, Curve, Detector, Dynamics, Node, Settings, Times};
-use omega_dsp::filter::{Section, Shape, design};
+use omega_dsp::filter::{ChannelLane, Section, Shape, design};
 use omega_dsp::kernels::{Kernels, MixInput, Ramp};
 use omega_dsp::pan::PanLaw;
 use omega_dsp::simd::Level;
@@ -164,6 +164,17 @@ fn cascades() {
             let mut slices = std::array::from_fn(|_| slices.next().unwrap_or_default());
             frames.fill([0.1; 8]);
             k.cascade_lanes(black_box(&mut frames), &mut slices);
+        });
+    }
+    for count in [1, 4, 8] {
+        let mut cascades: Vec<_> = (0..8).map(|_| sections(count)[0].clone()).collect();
+        let mut channels = planar.clone();
+        row(&format!("{count} sections, eight channels"), 8 * BLOCK, |k| {
+            channels.iter_mut().for_each(|channel| channel.fill(0.1));
+            let pairs = channels.iter_mut().zip(&mut cascades);
+            let mut lanes: Vec<_> =
+                pairs.map(|(samples, sections)| ChannelLane { samples, sections }).collect();
+            k.cascade_channels(black_box(&mut lanes));
         });
     }
     let peak = [1.01_f32, -1.98, 0.975, -1.98, 0.985];

@@ -49,7 +49,8 @@ fn various(index: usize) -> Settings {
 fn bursts(frames: usize, channels: usize, seed: u64) -> Vec<Vec<f32>> {
     (0..channels as u64)
         .map(|c| {
-            let shape = |i: usize| if i / (150 + 13 * seed as usize) % 3 == 0 { 1.0 } else { 0.003 };
+            let shape =
+                |i: usize| if (i / (150 + 13 * seed as usize)).is_multiple_of(3) { 1.0 } else { 0.003 };
             signal(frames, 10 * seed + c).into_iter().enumerate().map(|(i, x)| x * shape(i)).collect()
         })
         .collect()

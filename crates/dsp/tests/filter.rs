@@ -16,7 +16,8 @@ use std::f64::consts::PI;
 
 use common::{assert_same, nasty, scalar, signal, vector_levels};
 use omega_dsp::filter::{
-    Coefficients, Lane, Section, Shape, Slope, butterworth_q, design, q_of_shelf_slope, response, response_db,
+    ChannelLane, Coefficients, Lane, Section, Shape, Slope, butterworth_q, design, q_of_shelf_slope,
+    response, response_db,
 };
 use omega_dsp::kernels::Kernels;
 use omega_dsp::math;
@@ -120,6 +121,38 @@ fn eight_lanes_give_the_bytes_of_the_reference() {
                     assert_same(&got, expected, &format!("{counts:?} lane {lane} {}", kernels.level()));
                 }
                 assert_eq!(other, sections, "{counts:?}: states");
+            }
+        }
+    }
+}
+
+#[test]
+fn channels_side_by_side_give_the_bytes_of_the_reference() {
+    for channels in [0, 1, 2, 3, 7, 8, 9, 19] {
+        for length in [0, 1, 7, 8, 31, 256, 300, 777] {
+            for ragged in [false, true] {
+                let frames = |c: usize| if ragged { length + 3 * c } else { length };
+                let input: Vec<Vec<f32>> = (0..channels).map(|c| nasty(frames(c), 40 + c as u64)).collect();
+                let cascades: Vec<Vec<Section>> =
+                    (0..channels).map(|c| cascade(c % 5 + length % 4, c)).collect();
+                let mut states = cascades.clone();
+                let expected: Vec<Vec<f32>> =
+                    input.iter().zip(&mut states).map(|(x, s)| reference(x, s)).collect();
+                for kernels in vector_levels().into_iter().chain([scalar()]) {
+                    let (mut output, mut other) = (input.clone(), cascades.clone());
+                    let pairs = output.iter_mut().zip(&mut other);
+                    let mut lanes: Vec<ChannelLane<'_>> =
+                        pairs.map(|(samples, sections)| ChannelLane { samples, sections }).collect();
+                    kernels.cascade_channels(&mut lanes);
+                    for (a, b) in output.iter().zip(&expected) {
+                        assert_same(
+                            a,
+                            b,
+                            &format!("{channels} channels, {length} frames, {}", kernels.level()),
+                        );
+                    }
+                    assert_eq!(other, states);
+                }
             }
         }
     }

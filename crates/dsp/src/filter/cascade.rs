@@ -63,7 +63,7 @@ mod scalar {
     }
 }
 
-mod vector {
+pub(super) mod vector {
     use super::{Lane, Lanes, Section, WIDTH};
     use crate::filter::Coefficients;
 

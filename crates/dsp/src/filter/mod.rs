@@ -19,13 +19,15 @@
 //!
 //! # Layouts
 //! One cascade alone ([`Kernels::cascade_mono`], [`Kernels::cascade_stereo`]) has its sections in the lanes of a vector, pipelined: while section 0
-//! works on frame `t`, section `k` works on frame `t − k`. Several cascades side by side ([`Kernels::cascade_lanes`]) have a lane each, and as many
+//! works on frame `t`, section `k` works on frame `t − k`. Several cascades side by side ([`Kernels::cascade_channels`], [`Kernels::cascade_lanes`]) have a lane each, and as many
 //! sections in one pass as keep their states in registers. Each section does the same operations in the same order in any layout,
 //! so the bytes are the same, for any cut into blocks.
 
+mod batch;
 mod cascade;
 mod design;
 
+pub use batch::ChannelLane;
 pub use cascade::Lane;
 pub use design::{Complex, Shape, Slope, butterworth_q, design, q_of_shelf_slope, response, response_db};
 
