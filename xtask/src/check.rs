@@ -29,8 +29,7 @@ pub fn add_stages(stages: &mut Stages, quick: bool) {
         shell::run(&mut shell::cargo(&targets))
     });
     stages.stage("docs", || {
-        let mut command =
-            shell::cargo(&["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"]);
+        let mut command = shell::cargo(&["doc", "--locked", "--workspace", "--no-deps"]);
         shell::run(command.env("RUSTDOCFLAGS", "-D warnings"))
     });
 }
