@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -58,7 +59,10 @@ pub fn child(target: &Target, from: u64) -> ! {
 /// Runs a child for `time` and gives the number of cases it took; a case that takes longer than `patience` hangs.
 pub fn watch(target: &'static Target, from: u64, time: Duration, patience: Duration) -> Result<u64, Finding> {
     let finding = |case, what| Finding { target: target.name, case, what };
-    let mut child = start(target, from).map_err(|error| finding(from, format!("did not start: {error}")))?;
+    let not_started = |error: std::io::Error| finding(from, format!("did not start: {error}"));
+    // What a killed child leaves behind goes with this folder.
+    let folder = tempfile::tempdir().map_err(not_started)?;
+    let mut child = start(target, from, folder.path()).map_err(not_started)?;
     let begun = Instant::now();
     let cases = follow(&mut child);
     let mut last = from;
@@ -81,10 +85,10 @@ pub fn watch(target: &'static Target, from: u64, time: Duration, patience: Durat
     }
 }
 
-fn start(target: &Target, from: u64) -> std::io::Result<Child> {
+fn start(target: &Target, from: u64, folder: &Path) -> std::io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--child", "--target", target.name, "--from", &from.to_string()]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
+    command.env("TMPDIR", folder).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
 }
 
 /// The newest case numbers that the child writes; the channel closes when the child ends.

@@ -1,8 +1,10 @@
 //! Audio files. The seeds are written by this program where it writes the kind, so that they follow the format.
 
+use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use omega_media::{Bext, Depth, Format, OpenError, Writer, open_bytes};
+use omega_media::{Bext, Depth, Format, OpenError, Writer, import, open, open_bytes};
 
 use super::Target;
 
@@ -33,6 +35,15 @@ pub const FLAC: Target = Target {
     seeds: flacs,
     words: &[b"fLaC", b"ID3\x04\0\0", b"\xff\xf8\xc9\x18", b"\xff\xf9", b"\x84\0\0\x08"],
     feed,
+};
+
+/// Whatever is imported.
+pub const IMPORT: Target = Target {
+    name: "import",
+    about: "audio files of any kind, imported",
+    seeds: || [wavs(), aiffs(), flacs()].concat(),
+    words: &[b"data", b"ds64", b"SSND", b"fLaC"],
+    feed: bring_in,
 };
 
 /// The widest file that is read.
@@ -77,6 +88,38 @@ fn feed(bytes: &[u8]) {
             bytes.len()
         );
         assert_eq!(claimed, Some(file.position()), "the frames that were claimed are there");
+    }
+}
+
+/// Imports for a session at 44.1 kHz. What comes in is a whole file under its name; a refusal leaves nothing behind.
+fn bring_in(bytes: &[u8]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (path, media) = (folder.path().join("hostile"), folder.path().join("media"));
+    fs::write(&path, bytes).expect("the case is stored");
+    // A few bytes of FLAC can honestly stand for hours; whoever waits for them breaks off.
+    let mut patience = 200;
+    let mut progress = |part: f32| {
+        assert!((0.0..=1.0).contains(&part));
+        patience -= 1;
+        if patience == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let outcome = import(&path, 44_100, &media, &mut progress);
+    let left: Vec<_> = fs::read_dir(&media)
+        .map(|entries| entries.flatten().map(|e| e.file_name()).collect())
+        .unwrap_or_default();
+    match outcome {
+        Ok(info) => {
+            assert_eq!(left, [info.file_name.as_str()]);
+            let file = open(&media.join(&info.file_name)).expect("what was imported opens");
+            assert_eq!(file.info().frames, Some(info.frames));
+            assert_eq!((file.info().channels, file.info().rate), (info.channels, 44_100));
+            assert!(file.warnings().is_empty() && info.frames > 0);
+        }
+        Err(error) => {
+            assert!(left.is_empty(), "{left:?} is left of {error}");
+            let text = error.to_string();
+            assert!(text.contains("hostile") || text.contains("cancelled"), "{text}");
+        }
     }
 }
 
