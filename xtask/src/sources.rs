@@ -7,6 +7,7 @@ const UNSAFE_PLACES: &[(&str, &str)] = &[
     ("crates/audio-io/src/jack/", "a C library loaded at run time"),
     ("crates/audio-io/src/memory.rs", "locking pages in memory"),
     ("crates/plugin/src/", "foreign plugin interfaces"),
+    ("crates/dsp/examples/kernels.rs", "plain loops to compare with, compiled for AVX2 after detection"),
     ("bench/src/ceiling.rs", "the call of loops compiled for AVX2 after detection"),
 ];
 
