@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use omega_time::SampleRate;
+
 use crate::callback::{MAX_CHANNELS, MAX_PERIOD};
 use crate::virtual_clock::VirtualClock;
 
-/// Rates that a stream may be asked for, in frames per second.
-pub const RATES: std::ops::RangeInclusive<u32> = 1_000..=1_536_000;
+/// Rates that a stream may be asked for, in frames per second: those of a session.
+pub const RATES: std::ops::RangeInclusive<u32> = SampleRate::MIN.hz()..=SampleRate::MAX.hz();
 
 /// What drives the callback.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use omega_audio_io::testing::JackServer;
 use omega_audio_io::{
     AudioCallback, Backend, BackendState, Connect, Event, EventReader, IoBlock, JackOptions, Offer,
-    OpenError, PortDirection, PortKind, Stream, StreamConfig, hardware, open, prepare,
+    OpenError, PortDirection, PortKind, Priority, Stream, StreamConfig, hardware, open, prepare,
 };
 use omega_rt::guard::CountingAllocator;
 
@@ -155,6 +155,7 @@ fn blocks_have_the_exact_period_and_the_server_is_told_truly() {
     assert_eq!(stats.frames, i64::try_from(stats.callbacks).unwrap() * 128);
     assert!(stats.violations.is_clean(), "{stats:?}");
     assert_eq!(stats.cpu.count, stats.elapsed.count);
+    assert_ne!(stats.priority, Priority::Unknown);
     assert_eq!((info.backend, info.client.as_str()), ("jack", "exact"));
     assert!(info.warnings.iter().any(|w| w.starts_with("1 of 3 outputs")), "two sinks: {:?}", info.warnings);
     // The dummy driver captures a period late and plays two periods late.

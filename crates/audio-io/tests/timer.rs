@@ -149,12 +149,17 @@ fn a_stall_is_told() {
 
 #[test]
 fn stopping_does_not_wait_for_a_distant_deadline() {
-    let stream =
-        open(&config(*RATES.start(), MAX_PERIOD), Box::new(|_: &mut IoBlock<'_>| ())).expect("a timer opens");
-    until_callbacks(&stream, 1);
-    let begun = Instant::now();
-    assert!(stream.stop().is_some());
-    assert!(begun.elapsed() < Duration::from_secs(8), "the next block is due after 8.192 s");
+    let period = Duration::from_millis(1024);
+    let stopping_took = || {
+        let config = config(*RATES.start(), MAX_PERIOD);
+        let stream = open(&config, Box::new(|_: &mut IoBlock<'_>| ())).expect("a timer opens");
+        until_callbacks(&stream, 1);
+        let begun = Instant::now();
+        assert!(stream.stop().is_some());
+        begun.elapsed()
+    };
+    // A busy machine may delay one of them.
+    assert!((0..3).any(|_| stopping_took() < period / 2));
 }
 
 #[test]
