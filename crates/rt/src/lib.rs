@@ -7,6 +7,7 @@
 //! | [`fifo`] | [`Producer`]/[`Consumer`]: every message counts, single or batched | both ends, wait-free |
 //! | [`latest`] | latest-value cells and [`AtomicF32`]: only the newest value counts | both ends, wait-free |
 //! | [`meter`] | [`PeakCell`]: peaks and energies for meters | writes |
+//! | [`pages`] | [`PagePool`](pages::PagePool): pages of samples that others fill anew | reads |
 //! | [`reclaim`] | [`Reclaim`]/[`Reclaimer`]: what is dropped elsewhere | gives away, wait-free |
 //! | [`pcm`] | [`PcmSource`]: recorded audio that another thread pages in | reads |
 //! | [`denormals`] | [`FlushDenormals`] | enters at each callback |
@@ -85,6 +86,7 @@ pub mod latest;
 mod lines;
 pub mod meter;
 pub mod owned;
+pub mod pages;
 pub mod pcm;
 pub mod pool;
 pub mod reclaim;

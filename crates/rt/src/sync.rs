@@ -77,6 +77,8 @@ pub mod faults {
     pub static UNTAGGED_INDEX: Fault = Fault(AtomicBool::new(false));
     /// The reclaiming side frees a value while the audio side still uses it.
     pub static EARLY_FREE: Fault = Fault(AtomicBool::new(false));
+    /// A page is claimed while readers are in it.
+    pub static IGNORED_READERS: Fault = Fault(AtomicBool::new(false));
     /// The meter's reader does not check whether the writer was in the middle.
     pub static UNCHECKED_READ: Fault = Fault(AtomicBool::new(false));
 }
@@ -98,4 +100,5 @@ pub(crate) mod faults {
     pub(crate) static UNTAGGED_INDEX: Fault = Fault;
     pub(crate) static EARLY_FREE: Fault = Fault;
     pub(crate) static UNCHECKED_READ: Fault = Fault;
+    pub(crate) static IGNORED_READERS: Fault = Fault;
 }

@@ -19,6 +19,7 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use omega_rt::latest::latest_value;
 use omega_rt::meter::PeakCell;
+use omega_rt::pages::{PageId, PagePool};
 use omega_rt::pool::{Block, BlockPool};
 use omega_rt::reclaim::reclaim;
 use omega_rt::sync::faults::{self, Fault};
@@ -244,4 +245,49 @@ fn meter_readings_lose_nothing_and_are_never_torn() {
 #[test]
 fn an_unchecked_meter_reading_is_caught() {
     finds(&faults::UNCHECKED_READ, meter);
+}
+
+/// A page is filled twice while a reader looks for it, with whatever identity it finds in a table.
+fn pages() {
+    let pool = Arc::new(PagePool::new(1, 2));
+    let table = Arc::new(loom::sync::atomic::AtomicU64::new(0));
+    let fill = |pool: &PagePool, value: f32| {
+        let mut filler = pool.claim(0)?;
+        filler.fill(|samples| samples.fill(value));
+        Some(filler.publish().to_bits())
+    };
+    let first = fill(&pool, 1.0).expect("nobody else is there yet");
+    table.store(first, loom::sync::atomic::Ordering::Relaxed);
+    let (other_pool, other_table) = (pool.clone(), table.clone());
+    let other = thread::spawn(move || {
+        if let Some(second) = fill(&other_pool, 2.0) {
+            other_table.store(second, loom::sync::atomic::Ordering::Relaxed);
+        }
+        // Nobody reads what was given up.
+        drop(other_pool.claim(0));
+    });
+    for _ in 0..2 {
+        let bits = table.load(loom::sync::atomic::Ordering::Relaxed);
+        let id = PageId::from_bits(bits).expect("never empty");
+        if let Some((a, b)) = pool.read(id, |samples| (samples[0], samples[1])) {
+            let want = if bits == first { 1.0 } else { 2.0 };
+            assert!(a == want && b == want, "another filling under this identity");
+        }
+    }
+    other.join().expect("it ends");
+}
+
+#[test]
+fn a_page_is_never_filled_under_a_reader() {
+    holds(pages);
+}
+
+#[test]
+fn a_claim_that_ignores_readers_is_caught() {
+    finds(&faults::IGNORED_READERS, pages);
+}
+
+#[test]
+fn a_page_published_without_release_is_caught() {
+    finds(&faults::RELAXED_PUBLISH, pages);
 }
