@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`mod@read`] | WAV, RF64, BW64, AIFF, AIFC, FLAC: headers, and forward decoding to planar `f32` |
 //! | [`mod@import`] | any of these, once, to PCM at the session's rate, named by hash |
+//! | [`stream`] | disk to audio thread: pages read ahead, one budget of memory; and synchronous reading |
 //! | [`mod@write`] | WAV (RF64 past 4 GiB, bext) and FLAC, with seeded dither |
 
 pub mod bext;
@@ -13,6 +14,7 @@ pub mod import;
 mod pcm;
 pub mod read;
 mod source;
+pub mod stream;
 pub mod write;
 
 pub use bext::Bext;
@@ -20,4 +22,7 @@ pub use hash::{AudioHash, AudioHasher};
 pub use import::{ImportError, MediaInfo, Origin, import};
 pub use pcm::SampleKind;
 pub use read::{AudioFile, AudioInfo, FileKind, OpenError, ReadError, Warning, open, open_bytes};
+pub use stream::{
+    DiskStreamer, OfflineSource, StreamConfig, StreamEvent, StreamHandle, StreamSource, StreamStats,
+};
 pub use write::{Container, CreateError, Depth, Format, Summary, WriteError, Writer};

@@ -40,6 +40,15 @@ impl ByteSource {
         self.len
     }
 
+    /// Whether both are the same open file in the same state, as far as the system tells.
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        let stamp = |data: &Data| match data {
+            Data::File(file) => file.metadata().ok().map(|m| (m.len(), m.modified().ok())),
+            Data::Memory(_) => None,
+        };
+        self.len == other.len && stamp(&self.data).is_some_and(|own| Some(own) == stamp(&other.data))
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -45,7 +45,10 @@ pub(super) fn parse(context: &mut Context<'_>) -> Result<(AudioInfo, PcmFile), O
         channel_mask: None,
         bext: None,
     };
-    Ok((info, PcmFile { source: context.source.clone(), layout: common.layout, start, frames }))
+    Ok((
+        info,
+        PcmFile { source: context.source.clone(), layout: common.layout, start, frames, rate: common.rate },
+    ))
 }
 
 /// First byte of the audio and the frames that are there.

@@ -22,7 +22,8 @@ use crate::pcm::SampleKind;
 use crate::source::ByteSource;
 
 use flac::FlacStream;
-use pcm_file::{PcmFile, PcmStream};
+pub(crate) use pcm_file::PcmFile;
+use pcm_file::PcmStream;
 
 /// The widest file that is read or written.
 pub const MAX_CHANNELS: usize = 64;
@@ -307,6 +308,14 @@ impl AudioFile {
         match &mut self.body {
             Body::Pcm(stream) => stream.read_block(out, &mut self.warnings),
             Body::Flac(stream) => stream.read_block(out, &mut self.warnings),
+        }
+    }
+
+    /// The PCM behind the file, when it is PCM.
+    pub(crate) fn pcm(&self) -> Option<&PcmFile> {
+        match &self.body {
+            Body::Pcm(stream) => Some(stream.pcm()),
+            Body::Flac(_) => None,
         }
     }
 }

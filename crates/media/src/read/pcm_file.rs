@@ -19,6 +19,7 @@ pub(crate) struct PcmFile {
     pub start: u64,
     /// Frames that were there when it was opened.
     pub frames: i64,
+    pub rate: u32,
 }
 
 impl PcmFile {
@@ -56,6 +57,10 @@ impl PcmStream {
 
     pub const fn position(&self) -> i64 {
         self.position
+    }
+
+    pub const fn pcm(&self) -> &PcmFile {
+        &self.pcm
     }
 
     pub fn seek(&mut self, frame: i64) -> bool {

@@ -75,7 +75,10 @@ pub(super) fn parse(context: &mut Context<'_>) -> Result<(AudioInfo, PcmFile), O
         channel_mask: format.mask,
         bext,
     };
-    Ok((info, PcmFile { source: context.source.clone(), layout, start: data.start, frames }))
+    Ok((
+        info,
+        PcmFile { source: context.source.clone(), layout, start: data.start, frames, rate: format.rate },
+    ))
 }
 
 /// Whole frames in the data chunk; warns when the file ends before it does.

@@ -1,0 +1,144 @@
+//! One file that is streamed: where its pages are, and how one is loaded.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use omega_rt::pages::PageId;
+
+use crate::pcm::silence_non_finite;
+use crate::read::{OpenError, PcmFile, open};
+
+/// Files with more pages are refused: the table would be larger than the memory it manages (1 TiB at 64 KiB a page).
+const MAX_PAGES: i64 = 1 << 24;
+/// In the table: loading failed. No [`PageId`] has these bits.
+const FAILED: u64 = 1 << 24;
+
+/// A file's PCM in pages, shared by all sources of it.
+pub(super) struct StreamFile {
+    pub pcm: PcmFile,
+    /// Frames in a page.
+    pub page_frames: usize,
+    /// What is known of each page: 0 nothing, [`FAILED`], or the bits of a [`PageId`].
+    table: Box<[AtomicU64]>,
+}
+
+/// What the table says of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    Absent,
+    Failed,
+    /// It was loaded, and may have gone since.
+    Loaded(PageId),
+}
+
+impl StreamFile {
+    pub fn open(path: &Path, page_samples: usize) -> Result<Self, OpenError> {
+        let pcm = open_pcm(path)?;
+        let page_frames = (page_samples / pcm.layout.channels).max(1);
+        let pages = pages_of(&pcm, page_frames);
+        if pages > MAX_PAGES {
+            let what = format!("{} frames; it is too long to be streamed", pcm.frames);
+            return Err(OpenError::Unsupported { path: path.to_path_buf(), offset: 0, what });
+        }
+        let table = (0..pages).map(|_| AtomicU64::new(0)).collect();
+        Ok(Self { pcm, page_frames, table })
+    }
+
+    /// Whether `other` is the same file in the same state.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.pcm.source.path() == other.pcm.source.path()
+            && self.pcm.source.is_same_file(&other.pcm.source)
+            && (self.pcm.layout, self.pcm.start, self.pcm.frames)
+                == (other.pcm.layout, other.pcm.start, other.pcm.frames)
+    }
+
+    /// Wait-free.
+    pub fn entry(&self, page: usize) -> Entry {
+        match self.table.get(page).map_or(0, |entry| entry.load(Ordering::Relaxed)) {
+            0 => Entry::Absent,
+            FAILED => Entry::Failed,
+            bits => PageId::from_bits(bits).map_or(Entry::Absent, Entry::Loaded),
+        }
+    }
+
+    /// The page's samples come with the identity (`PagePool` orders them), so the table itself needs no order.
+    pub fn set(&self, page: usize, entry: Entry) {
+        let bits = match entry {
+            Entry::Absent => 0,
+            Entry::Failed => FAILED,
+            Entry::Loaded(id) => id.to_bits(),
+        };
+        if let Some(slot) = self.table.get(page) {
+            slot.store(bits, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Opens a file whose PCM can be read at any frame.
+pub(super) fn open_pcm(path: &Path) -> Result<PcmFile, OpenError> {
+    let file = open(path)?;
+    file.pcm().cloned().ok_or_else(|| OpenError::Unsupported {
+        path: path.to_path_buf(),
+        offset: 0,
+        what: format!("{} cannot be streamed; import it first", file.info().file_kind),
+    })
+}
+
+fn pages_of(pcm: &PcmFile, page_frames: usize) -> i64 {
+    pcm.frames.max(0).saturating_add(as_frames(page_frames) - 1) / as_frames(page_frames)
+}
+
+/// Loads a page: channel `c` goes to `samples[c * page_frames ..]`. Infinities and NaNs become silence, so that no file
+/// can put them into a mix.
+///
+/// # Errors
+/// The system's, or `UnexpectedEof` when the file has become shorter than it was when it was opened.
+pub(super) fn load_page(
+    pcm: &PcmFile,
+    page_frames: usize,
+    page: usize,
+    samples: &mut [f32],
+    scratch: &mut Vec<u8>,
+) -> io::Result<()> {
+    let first = as_frames(page).saturating_mul(as_frames(page_frames));
+    let frames =
+        usize::try_from(pcm.frames.saturating_sub(first).max(0)).unwrap_or(usize::MAX).min(page_frames);
+    scratch.resize(frames * pcm.layout.frame_bytes(), 0);
+    let got = pcm.read_frames(first, scratch)?;
+    if got < frames {
+        let what = format!("the file ends before frame {}, but had {}", first + as_frames(got), pcm.frames);
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+    }
+    for (channel, samples) in samples.chunks_mut(page_frames).enumerate().take(pcm.layout.channels) {
+        let samples = samples.get_mut(..frames).unwrap_or(&mut []);
+        pcm.layout.decode_channel(scratch, channel, samples);
+        if pcm.layout.kind.is_float() {
+            silence_non_finite(samples);
+        }
+    }
+    Ok(())
+}
+
+/// A count as frames.
+pub(super) fn as_frames(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Calls `copy(page, first frame in it, range of out)` for each page that `from .. from + count` touches; `from` ≥ 0.
+pub(super) fn for_pages(
+    from: i64,
+    count: usize,
+    page_frames: usize,
+    mut copy: impl FnMut(usize, usize, std::ops::Range<usize>),
+) {
+    let Ok(mut frame) = usize::try_from(from) else { return };
+    let mut done = 0;
+    while done < count {
+        let (page, offset) = (frame / page_frames, frame % page_frames);
+        let part = (count - done).min(page_frames - offset);
+        copy(page, offset, done..done + part);
+        done += part;
+        frame = frame.saturating_add(part);
+    }
+}
