@@ -1,1 +1,12 @@
 //! The headless application: joins document, engine, media and hardware.
+#![forbid(unsafe_code)]
+
+mod live;
+mod render;
+mod sound;
+mod sources;
+
+pub use live::{PlayError, Player};
+pub use render::{Blocks, LONGEST_TAIL, Progress, QUIET, RenderError, RenderRequest, Rendered, Sink, Tail, render};
+pub use sound::SoundError;
+pub use sources::{InMemory, Sources};

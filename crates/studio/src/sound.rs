@@ -11,16 +11,9 @@ use omega_engine::{LanePoint, LaneShape};
 use omega_graph::{CompileError, NodeId};
 use omega_lowering::{Kind, Lowered, NodePlan, Purpose, lower, source_id};
 use omega_processor::{Channels, MAX_BLOCK, Params, ProcessBlock, Processor, Transport};
-use omega_rt::{Owned, PcmSource};
+use crate::sources::Sources;
 use omega_session::model::{MediaId, Project};
 
-/// Opens media for playing: read ahead by other threads, or read on the spot.
-pub(crate) trait Sources {
-    /// The frames of one media file, given where the project says it lies.
-    fn open(&self, media: &MediaId, file: &Path) -> Result<Owned<dyn PcmSource>, String>;
-    /// Whether readers wait for their sources: only where nothing is in real time.
-    fn waits(&self) -> bool;
-}
 
 /// Why a project cannot be made to sound.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,190 @@
+//! Playing through hardware.
+
+use std::path::Path;
+
+use omega_audio_io::{AudioCallback, EventReader, IoBlock, OpenError, Prepared, Stats, Stream, StreamConfig, StreamInfo};
+use omega_dsp::simd::Level;
+use omega_engine::prepare::{Conductor, Notification, engine};
+use omega_engine::{EngineStatus, Executor, LoopRange, Slices};
+use omega_lowering::{Lowered, Purpose};
+use omega_rt::MeterReading;
+use omega_session::model::{Project, TrackId};
+
+use crate::sound::{Sound, SoundError};
+use crate::sources::Sources;
+
+/// Why playing cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    /// The hardware refused.
+    #[error(transparent)]
+    Hardware(#[from] OpenError),
+    /// The project cannot be made to sound.
+    #[error(transparent)]
+    Sound(#[from] SoundError),
+    /// Hardware and session differ.
+    #[error(
+        "the hardware runs at {hardware} frames per second, the session at {session}: set the hardware to {session}, or \
+         play with `--backend timer`"
+    )]
+    Rate {
+        /// The hardware's rate.
+        hardware: u32,
+        /// The session's rate.
+        session: u32,
+    },
+}
+
+/// The audio thread's side: the engine and nothing else.
+struct Cycle {
+    executor: Executor,
+}
+
+impl AudioCallback for Cycle {
+    fn process(&mut self, io: &mut IoBlock<'_>) {
+        let frames = io.frames;
+        let mut outside = Slices { inputs: io.inputs, outputs: io.outputs };
+        self.executor.process(&mut outside, frames);
+    }
+}
+
+/// A project that plays. Call [`poll`](Self::poll) often: it takes back what the audio thread no longer needs, and sends
+/// what waits.
+pub struct Player {
+    sound: Sound,
+    stream: Stream,
+    sources: Box<dyn Sources + Send>,
+    stale: bool,
+    failed: Vec<String>,
+}
+
+impl Player {
+    /// Opens hardware and prepares `project`, whose media lies relative to `root`. The transport stands at frame 0.
+    ///
+    /// # Errors
+    /// [`PlayError`].
+    pub fn open(
+        project: &Project,
+        root: &Path,
+        sources: Box<dyn Sources + Send>,
+        config: &StreamConfig,
+        level: Level,
+    ) -> Result<Self, PlayError> {
+        let session = project.sample_rate().hz();
+        let config = StreamConfig { rate: config.rate.or(Some(session)), ..config.clone() };
+        let prepared: Prepared = omega_audio_io::prepare(&config)?;
+        let hardware = prepared.info().rate;
+        if hardware != session {
+            return Err(PlayError::Rate { hardware, session });
+        }
+        let (executor, control) = engine(level);
+        let mut sound = Sound::new(Conductor::new(control, session), level, Purpose::Play);
+        sound.update(project, root, &*sources)?;
+        let stream = prepared.start(Box::new(Cycle { executor }))?;
+        Ok(Self { sound, stream, sources, stale: false, failed: Vec::new() })
+    }
+
+    /// Goes over to an edited project. What is not touched by the edits is not touched in the sound. While an earlier
+    /// change is still being cross-faded the new one waits: call again when [`poll`](Self::poll) says so.
+    ///
+    /// # Errors
+    /// [`PlayError`]; what played before goes on.
+    pub fn update(&mut self, project: &Project, root: &Path) -> Result<(), PlayError> {
+        self.poll();
+        self.stale = !self.sound.conductor.settled();
+        if !self.stale {
+            self.sound.update(project, root, &*self.sources)?;
+        }
+        Ok(())
+    }
+
+    /// Housekeeping. True when the project should be handed to [`update`](Self::update) again: an edit waits, or a device
+    /// changed its latency.
+    pub fn poll(&mut self) -> bool {
+        for told in self.sound.conductor.poll() {
+            match told {
+                Notification::LatencyChanged { node, frames } => {
+                    self.sound.latency_changed(node, frames);
+                    self.stale = true;
+                }
+                Notification::Failed { node, .. } => {
+                    let name = self.sound.lowered().and_then(|lowered| lowered.nodes.get(&node));
+                    self.failed.push(name.map_or_else(|| "a device".to_owned(), |node| node.name.clone()));
+                }
+            }
+        }
+        self.stale && self.sound.conductor.settled()
+    }
+
+    /// Devices that stopped working since the last call.
+    pub fn take_failed(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.failed)
+    }
+
+    /// Rolls.
+    pub fn play(&mut self) {
+        self.sound.conductor.play();
+    }
+
+    /// Stands still.
+    pub fn stop(&mut self) {
+        self.sound.conductor.stop();
+    }
+
+    /// Jumps to a frame.
+    pub fn locate(&mut self, frame: i64) {
+        self.sound.conductor.locate(frame);
+    }
+
+    /// Sets or clears the loop.
+    pub fn set_loop(&mut self, range: Option<LoopRange>) {
+        self.sound.conductor.set_loop(range);
+    }
+
+    /// Where the engine is.
+    pub fn status(&mut self) -> EngineStatus {
+        self.sound.conductor.status()
+    }
+
+    /// What was measured behind a track's fader since the last call; `None` for a track without a meter.
+    pub fn take_meter(&mut self, track: &TrackId) -> Option<MeterReading> {
+        let id = self.sound.lowered()?.meters.get(track)?;
+        Some(self.sound.conductor.meters().get(id)?.take())
+    }
+
+    /// What plays.
+    #[must_use]
+    pub fn lowered(&self) -> Option<&Lowered> {
+        self.sound.lowered()
+    }
+
+    /// Media that could not be opened, in words.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<String> {
+        self.sound.unreadable.iter().map(|(id, why)| format!("{id}: {why}")).collect()
+    }
+
+    /// The hardware in use.
+    #[must_use]
+    pub fn hardware(&self) -> StreamInfo {
+        self.stream.info()
+    }
+
+    /// Counters of the hardware side.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.stream.stats()
+    }
+
+    /// What the hardware has to say.
+    #[must_use]
+    pub fn events(&self) -> EventReader {
+        self.stream.events()
+    }
+
+    /// Closes the hardware.
+    pub fn close(self) {
+        // The callback comes back here, so that the engine is dropped on this thread.
+        drop(self.stream.stop());
+    }
+}
