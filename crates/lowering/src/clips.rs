@@ -23,7 +23,11 @@ pub(crate) fn segment(clip: &Clip, media: &Media, channels: u16, tempo: &TempoMa
     #[allow(clippy::cast_possible_truncation, reason = "a gain is kept in single precision")]
     let gain = libm::pow(10.0, clip.gain_db / 20.0) as f32;
     Segment {
-        channels: if media.channels == 1 && channels > 1 { ChannelMap::Single(0) } else { ChannelMap::Straight },
+        channels: if media.channels == 1 && channels > 1 {
+            ChannelMap::Single(0)
+        } else {
+            ChannelMap::Straight
+        },
         gain,
         fade_in: fade(&clip.fade_in, length),
         fade_out: fade(&clip.fade_out, length),

@@ -6,7 +6,8 @@ use omega_graph::{EdgeId, MeterId, NodeId};
 /// graph in the improbable case that two ids meet. The top bit is left to the compiler.
 fn hash(parts: &[&str]) -> u64 {
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([b'/']));
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = bytes
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     hash & (u64::MAX >> 1)
 }
 

@@ -23,9 +23,9 @@ mod ids;
 mod listen;
 mod params;
 mod strip;
-mod tempo;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use omega_devices::clip_reader::Segment;
 use omega_graph::{GraphSpec, MeterId, NodeId};
@@ -34,7 +34,6 @@ use omega_session::model::{DeviceId, MediaId, ParamTarget, Project, TrackId};
 use omega_time::TempoMap;
 
 pub use clips::source_id;
-pub use tempo::tempo_map;
 
 /// How a project is to be heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,14 +137,22 @@ impl std::fmt::Display for Notice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::UnknownDevice { kind, track, .. } => {
-                write!(f, "track \"{track}\": the device \"{kind}\" is not installed here; the sound passes it unchanged")
+                write!(
+                    f,
+                    "track \"{track}\": the device \"{kind}\" is not installed here; the sound passes it unchanged"
+                )
             }
             Self::UnknownParam { device, param } => {
                 write!(f, "device {device}: it has no parameter \"{param}\"; the value is kept but not used")
             }
-            Self::MissingMedia { media } => write!(f, "the media {media} is not in the pool; its clips are silent"),
+            Self::MissingMedia { media } => {
+                write!(f, "the media {media} is not in the pool; its clips are silent")
+            }
             Self::DanglingRoute { track } => {
-                write!(f, "track \"{track}\": an output or send leads to a track that does not exist; route it anew")
+                write!(
+                    f,
+                    "track \"{track}\": an output or send leads to a track that does not exist; route it anew"
+                )
             }
         }
     }
@@ -167,7 +174,7 @@ pub struct Lowered {
     /// Channels of the master, and of each stem that was asked for, in the order of output channels.
     pub channels: Vec<(TrackId, u16)>,
     /// Bars and beats on frames.
-    pub tempo: TempoMap,
+    pub tempo: Arc<TempoMap>,
     /// First frame behind the last clip.
     pub end: i64,
     /// What was left out.

@@ -19,7 +19,8 @@ pub(crate) fn param(
     map: impl Fn(f64) -> f64,
 ) -> Param {
     let lane = target.and_then(|target| project.lane_of(target)).filter(|(_, lane)| lane.enabled);
-    let lane = lane.map(|(_, lane)| points(lane, tempo, |value| single(info.clamp(map(value))))).unwrap_or_default();
+    let lane =
+        lane.map(|(_, lane)| points(lane, tempo, |value| single(info.clamp(map(value))))).unwrap_or_default();
     Param { value: single(info.clamp(map(value))), smoothing: info.smoothing, lane }
 }
 
@@ -45,7 +46,11 @@ fn points(lane: &Lane, tempo: &TempoMap, value: impl Fn(f64) -> f32) -> Vec<Lane
     lane.points
         .points()
         .iter()
-        .map(|point| LanePoint { frame: frame(lane.place(point.at)), value: value(point.value), shape: shape(point.shape) })
+        .map(|point| LanePoint {
+            frame: frame(lane.place(point.at)),
+            value: value(point.value),
+            shape: shape(point.shape),
+        })
         .collect()
 }
 

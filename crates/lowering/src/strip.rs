@@ -6,13 +6,13 @@ use omega_devices::registry;
 use omega_graph::{ChannelMap, EdgeSpec, GraphSpec, MeterSpec, NodeId, NodeSpec, Port, Role};
 use omega_processor::{Descriptor, PrepareConfig};
 use omega_session::model::{
-    BusPrecision, Device, DeviceId, Listen, Monitor, Output, PanLaw, ParamTarget, Project, Send, SendId, SendParam,
-    Track, TrackId, TrackKind, TrackParam,
+    BusPrecision, Device, DeviceId, Listen, Monitor, Output, PanLaw, ParamTarget, Project, Send, SendId,
+    SendParam, Track, TrackId, TrackKind, TrackParam,
 };
 
 use crate::listen::{Audible, audible};
 use crate::params::{defaults, param};
-use crate::{Kind, LatencyOf, Lowered, NodePlan, Notice, Param, Purpose, clips, ids, tempo_map};
+use crate::{Kind, LatencyOf, Lowered, NodePlan, Notice, Param, Purpose, clips, ids};
 
 /// Ends of a strip that cables go to and come from, with their channels.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ impl<'a> Lowering<'a> {
             targets: BTreeMap::new(),
             meters: BTreeMap::new(),
             channels: Vec::new(),
-            tempo: tempo_map(project),
+            tempo: project.tempo_map(),
             end: 0,
             notices: Vec::new(),
         };
@@ -56,8 +56,13 @@ impl<'a> Lowering<'a> {
             TrackKind::Cue => *self.purpose == Purpose::Play,
             TrackKind::Audio | TrackKind::Bus | TrackKind::Return | TrackKind::Master => true,
         };
-        let tracks: Vec<(&TrackId, &Track)> =
-            self.project.tracks().iter().map(|(id, track)| (id, &**track)).filter(|(_, track)| sounding(track)).collect();
+        let tracks: Vec<(&TrackId, &Track)> = self
+            .project
+            .tracks()
+            .iter()
+            .map(|(id, track)| (id, &**track))
+            .filter(|(_, track)| sounding(track))
+            .collect();
         for &(id, track) in &tracks {
             let ends = self.strip(id, track);
             self.strips.insert(id.clone(), ends);
@@ -73,7 +78,9 @@ impl<'a> Lowering<'a> {
                 }
             }
             Purpose::Render { stems } => {
-                for &(id, track) in tracks.iter().filter(|(_, track)| !matches!(track.output, Output::Hardware(_))) {
+                for &(id, track) in
+                    tracks.iter().filter(|(_, track)| !matches!(track.output, Output::Hardware(_)))
+                {
                     self.route(id, track);
                 }
                 self.files(stems);
@@ -102,7 +109,12 @@ impl<'a> Lowering<'a> {
             last = self.device(track, device, spec, last);
         }
         let pre = ids::node(&[id.as_str(), "pre"], channels);
-        self.out.spec.nodes.push(NodeSpec::new(pre, format!("{} (pre-fader)", track.name), Role::Sum, channels));
+        self.out.spec.nodes.push(NodeSpec::new(
+            pre,
+            format!("{} (pre-fader)", track.name),
+            Role::Sum,
+            channels,
+        ));
         let shift = if delayed { shift(track) } else { 0 };
         self.cable(last, pre, "chain", |edge| EdgeSpec { shift, ..edge });
         let post = self.fader(id, track, pre);
@@ -119,7 +131,11 @@ impl<'a> Lowering<'a> {
             Monitor::Auto => track.arm,
             Monitor::Off => false,
         };
-        if !monitored || track.input.is_empty() || *self.purpose != Purpose::Play || track.kind != TrackKind::Audio {
+        if !monitored
+            || track.input.is_empty()
+            || *self.purpose != Purpose::Play
+            || track.kind != TrackKind::Audio
+        {
             return false;
         }
         for run in runs(&track.input, track.channels.max(1)) {
@@ -217,7 +233,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// A switch between a device's input and its output.
-    fn bypass(&mut self, track: &Track, id: &DeviceId, device: &Device, (dry, wet): (NodeId, NodeId)) -> NodeId {
+    fn bypass(
+        &mut self,
+        track: &Track,
+        id: &DeviceId,
+        device: &Device,
+        (dry, wet): (NodeId, NodeId),
+    ) -> NodeId {
         let channels = track.channels;
         let Some(descriptor) = registry::descriptor(BYPASS_DEVICE) else { return wet };
         let node = ids::node(&[id.as_str(), BYPASS], channels);
@@ -252,11 +274,14 @@ impl<'a> Lowering<'a> {
             ("invert", flag(track.phase_invert), None),
             ("law", law(track.pan_law), None),
         ];
-        let targets = values.map(|(key, value, which)| (key, value, which.map(|which| ParamTarget::Track(id.clone(), which))));
+        let targets = values.map(|(key, value, which)| {
+            (key, value, which.map(|which| ParamTarget::Track(id.clone(), which)))
+        });
         let params = self.named(descriptor.as_ref(), node, &targets);
         let spec = NodeSpec::new(node, format!("{} fader", track.name), Role::Processor, channels);
         self.out.spec.nodes.push(NodeSpec { outputs, batch: Some(ids::number("fader")), ..spec });
-        let (kind, config) = (Kind::Device(omega_devices::fader::FADER.to_owned()), self.config(channels, outputs));
+        let (kind, config) =
+            (Kind::Device(omega_devices::fader::FADER.to_owned()), self.config(channels, outputs));
         self.out.nodes.insert(node, NodePlan { name: track.name.clone(), kind, config, params });
         self.cable(pre, node, "fader", |edge| edge);
         (node, outputs)
@@ -273,7 +298,14 @@ impl<'a> Lowering<'a> {
         let mut params = defaults(descriptor);
         for (key, value, target) in values {
             let Some(index) = descriptor.param_index(key) else { continue };
-            params[index] = param(self.project, &self.out.tempo, &descriptor.params[index], *value, target.as_ref(), |v| v);
+            params[index] = param(
+                self.project,
+                &self.out.tempo,
+                &descriptor.params[index],
+                *value,
+                target.as_ref(),
+                |v| v,
+            );
             if let (Some(target), Ok(index)) = (target, u16::try_from(index)) {
                 self.out.targets.insert(target.clone(), (node, index));
             }
@@ -297,23 +329,34 @@ impl<'a> Lowering<'a> {
             let (source, channels) = if send.pre { ends.pre } else { ends.post };
             let outputs = if channels == 1 && target.input.1 > 1 { 2 } else { channels };
             let node = ids::node(&[send_id.as_str(), "send", &outputs.to_string()], channels);
-            let silenced = send.pre && (self.audible.muted.contains(id) || self.audible.solo_muted.contains(id));
+            let silenced =
+                send.pre && (self.audible.muted.contains(id) || self.audible.solo_muted.contains(id));
             let of = |which| Some(ParamTarget::Send(send_id.clone(), which));
             let values = [
                 ("level", send.gain_db, of(SendParam::Gain)),
                 ("pan", send.pan, of(SendParam::Pan)),
-                ("mute", f64::from(u8::from(send.mute || silenced)), if silenced { None } else { of(SendParam::Mute) }),
+                (
+                    "mute",
+                    f64::from(u8::from(send.mute || silenced)),
+                    if silenced { None } else { of(SendParam::Mute) },
+                ),
                 ("law", law(track.pan_law), None),
             ];
             let params = self.named(registry::descriptor(omega_devices::fader::SEND).as_ref(), node, &values);
             let spec = NodeSpec::new(node, format!("{} send", track.name), Role::Processor, channels);
             self.out.spec.nodes.push(NodeSpec { outputs, batch: Some(ids::number("send")), ..spec });
-            let (kind, config) = (Kind::Device(omega_devices::fader::SEND.to_owned()), self.config(channels, outputs));
+            let (kind, config) =
+                (Kind::Device(omega_devices::fader::SEND.to_owned()), self.config(channels, outputs));
             self.out.nodes.insert(node, NodePlan { name: track.name.clone(), kind, config, params });
             self.cable(source, node, "send", |edge| edge);
             let map = ChannelMap::fit(outputs, target.input.1);
             let feedback = send.feedback_delay.and_then(|delay| u32::try_from(delay.0).ok());
-            self.cable(node, target.input.0, "send", |edge| EdgeSpec { map, feedback, live: ends.live, ..edge });
+            self.cable(node, target.input.0, "send", |edge| EdgeSpec {
+                map,
+                feedback,
+                live: ends.live,
+                ..edge
+            });
         }
     }
 
@@ -324,7 +367,11 @@ impl<'a> Lowering<'a> {
             Output::Track(target) => match self.strips.get(target).copied() {
                 Some(to) => {
                     let map = ChannelMap::fit(ends.post.1, to.input.1);
-                    self.cable(ends.post.0, to.input.0, "route", |edge| EdgeSpec { map, live: ends.live, ..edge });
+                    self.cable(ends.post.0, to.input.0, "route", |edge| EdgeSpec {
+                        map,
+                        live: ends.live,
+                        ..edge
+                    });
                 }
                 None if self.project.track(target).is_none() => {
                     self.out.notices.push(Notice::DanglingRoute { track: track.name.clone() });
@@ -342,7 +389,11 @@ impl<'a> Lowering<'a> {
             let node = ids::node(&[id.as_str(), "out", &run.first.to_string()], run.count);
             let role = Role::Output { first: run.first };
             self.out.spec.nodes.push(NodeSpec::new(node, format!("{} output", track.name), role, run.count));
-            let map = if alone { ChannelMap::List((0..run.count).map(|c| (0, c, 1.0)).collect()) } else { run.map_out_of() };
+            let map = if alone {
+                ChannelMap::List((0..run.count).map(|c| (0, c, 1.0)).collect())
+            } else {
+                run.map_out_of()
+            };
             self.cable(source, node, "out", |edge| EdgeSpec { map, live: ends.live, ..edge });
         }
     }
@@ -361,7 +412,9 @@ impl<'a> Lowering<'a> {
             .map(|(id, track)| (*id, track.listen))
             .collect();
         let mut taken = BTreeSet::new();
-        for &(id, cue) in tracks.iter().filter(|(id, track)| track.kind == TrackKind::Cue && !fed.contains(id)) {
+        for &(id, cue) in
+            tracks.iter().filter(|(id, track)| track.kind == TrackKind::Cue && !fed.contains(id))
+        {
             let Some(to) = self.strips.get(id).map(|ends| ends.input) else { continue };
             let master = TrackId::master();
             let shared = self.project.track(&master).is_some_and(|master| master.output == cue.output);

@@ -7,6 +7,8 @@ mod sound;
 mod sources;
 
 pub use live::{PlayError, Player};
-pub use render::{Blocks, LONGEST_TAIL, Progress, QUIET, RenderError, RenderRequest, Rendered, Sink, Tail, render};
+pub use render::{
+    Blocks, LONGEST_TAIL, Progress, QUIET, RenderError, RenderRequest, Rendered, Sink, Tail, render,
+};
 pub use sound::SoundError;
 pub use sources::{InMemory, Sources};

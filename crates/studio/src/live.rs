@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use omega_audio_io::{AudioCallback, EventReader, IoBlock, OpenError, Prepared, Stats, Stream, StreamConfig, StreamInfo};
+use omega_audio_io::{
+    AudioCallback, EventReader, IoBlock, OpenError, Prepared, Stats, Stream, StreamConfig, StreamInfo,
+};
 use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, Notification, engine};
 use omega_engine::{EngineStatus, Executor, LoopRange, Slices};

@@ -61,7 +61,13 @@ pub struct RenderRequest {
 
 impl Default for RenderRequest {
     fn default() -> Self {
-        Self { range: None, tail: Tail::None, stems: Vec::new(), blocks: Blocks::Of(1024), level: Level::detect() }
+        Self {
+            range: None,
+            tail: Tail::None,
+            stems: Vec::new(),
+            blocks: Blocks::Of(1024),
+            level: Level::detect(),
+        }
     }
 }
 
@@ -156,7 +162,8 @@ pub fn render(
     let Some(lowered) = sound.lowered() else { return Err(RenderError::Empty) };
     let session_end = lowered.end;
     let range = request.range.clone().unwrap_or(0..session_end);
-    let length = range.end.checked_sub(range.start).and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
+    let length =
+        range.end.checked_sub(range.start).and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
     if length == 0 {
         return Err(RenderError::Empty);
     }
@@ -168,7 +175,8 @@ pub fn render(
     sound.conductor.play();
     let (hasher, bytes, memory) = (blake3::Hasher::new(), Vec::new(), Vec::new());
     let mut render = Render { executor, sound, channels, master, memory, hasher, bytes, produced: 0 };
-    let stops = range.end < session_end;
+    // Without a tail nothing behind the range is heard, and tracks that sound early need what lies behind it.
+    let stops = range.end < session_end && request.tail != Tail::None;
     render.run(request, u64::from(latency), length, stops, project.sample_rate().hz(), (sink, progress))?;
     Ok(Rendered { frames: render.produced, hash: render.hasher.finalize(), latency, notices })
 }
@@ -203,8 +211,13 @@ impl Render {
             let late = latency.saturating_sub(done).min(frames);
             done += frames;
             let heard = usize::try_from(late).unwrap_or(0)..usize::try_from(frames).unwrap_or(0);
-            let ended = self.deliver(heard, (request.tail == Tail::Auto).then_some((length, &mut quiet)), sink)?;
-            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a share to be shown")]
+            let ended =
+                self.deliver(heard, (request.tail == Tail::Auto).then_some((length, &mut quiet)), sink)?;
+            #[allow(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                reason = "a share to be shown"
+            )]
             let share = (self.produced as f64 / length as f64).min(1.0) as f32;
             if progress(share).is_break() {
                 return Err(RenderError::Cancelled);
@@ -235,7 +248,12 @@ impl Render {
     }
 
     /// Hands over the frames `heard` of the block; true when an automatic tail has ended within them.
-    fn deliver(&mut self, heard: Range<usize>, tail: Option<(u64, &mut u64)>, sink: Sink<'_>) -> Result<bool, RenderError> {
+    fn deliver(
+        &mut self,
+        heard: Range<usize>,
+        tail: Option<(u64, &mut u64)>,
+        sink: Sink<'_>,
+    ) -> Result<bool, RenderError> {
         let stride = self.memory.len().checked_div(self.channels).unwrap_or(0);
         let mut count = heard.len();
         let mut ended = false;

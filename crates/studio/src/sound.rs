@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::sources::Sources;
 use omega_devices::clip_reader::{ClipReader, PlayList, Segment, SourceId};
 use omega_devices::registry;
 use omega_dsp::simd::Level;
@@ -11,9 +12,7 @@ use omega_engine::{LanePoint, LaneShape};
 use omega_graph::{CompileError, NodeId};
 use omega_lowering::{Kind, Lowered, NodePlan, Purpose, lower, source_id};
 use omega_processor::{Channels, MAX_BLOCK, Params, ProcessBlock, Processor, Transport};
-use crate::sources::Sources;
 use omega_session::model::{MediaId, Project};
-
 
 /// Why a project cannot be made to sound.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +69,12 @@ impl Sound {
 
     /// Makes the engine play `project`, whose media paths are relative to `root`. The first time everything is built;
     /// later only what is new, and what changed is cross-faded.
-    pub fn update(&mut self, project: &Project, root: &Path, sources: &dyn Sources) -> Result<(), SoundError> {
+    pub fn update(
+        &mut self,
+        project: &Project,
+        root: &Path,
+        sources: &dyn Sources,
+    ) -> Result<(), SoundError> {
         let level = self.level;
         let lowered = {
             let latencies = std::cell::RefCell::new(&mut self.latencies);
@@ -124,8 +128,11 @@ impl Sound {
         list: &[(Segment, MediaId)],
         has: &BTreeSet<SourceId>,
     ) -> Result<PlayList, SoundError> {
-        let wanted: BTreeSet<&MediaId> =
-            list.iter().filter(|(segment, _)| !has.contains(&segment.source)).map(|(_, media)| media).collect();
+        let wanted: BTreeSet<&MediaId> = list
+            .iter()
+            .filter(|(segment, _)| !has.contains(&segment.source))
+            .map(|(_, media)| media)
+            .collect();
         let mut opened = Vec::new();
         for media in wanted {
             let Some(file) = project.media_file(media) else { continue };
@@ -140,7 +147,8 @@ impl Sound {
             }
         }
         let readable = |media: &MediaId| !self.unreadable.contains_key(media);
-        let segments = list.iter().filter(|(_, media)| readable(media)).map(|(segment, _)| segment.clone()).collect();
+        let segments =
+            list.iter().filter(|(_, media)| readable(media)).map(|(segment, _)| segment.clone()).collect();
         let built = PlayList::build(segments, opened)
             .map_err(|why| SoundError::Clips { track: node.name.clone(), why: why.to_string() })?;
         Ok(if sources.waits() { built.waiting() } else { built })
