@@ -44,7 +44,7 @@ fn fade(fade: &model::Fade, length: i64) -> Fade {
         model::FadeShape::EqualPower => FadeShape::EqualPower,
         model::FadeShape::SCurve => FadeShape::SCurve,
         model::FadeShape::Slow => FadeShape::Exponential,
-        model::FadeShape::Fast => FadeShape::EqualPower,
+        model::FadeShape::Fast => FadeShape::Fast,
     };
     Fade { length: fade.length.0.clamp(0, length), shape }
 }
