@@ -46,7 +46,7 @@ impl Slot {
     /// The first free one; waits if there is none.
     fn claim() -> io::Result<Self> {
         for number in (0..SLOTS).cycle() {
-            let name = format!("omega-test-{number}");
+            let name = format!("omega-test-{}-{number}", user());
             let path = std::env::temp_dir().join(format!("{name}.lock"));
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
             if file.try_lock().is_ok() {
@@ -86,6 +86,14 @@ impl Slot {
         self.file.rewind()?;
         self.file.write_all(pid.as_bytes())
     }
+}
+
+/// Another user's lock files are not ours to open.
+fn user() -> u32 {
+    #[cfg(unix)]
+    return rustix::process::getuid().as_raw();
+    #[cfg(not(unix))]
+    0
 }
 
 /// Asks again and again until the answer is yes.
@@ -134,7 +142,8 @@ impl JackServer {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut slot = Slot::claim()?;
         // Servers that start at the same moment trip over each other's shared memory, so programs take turns too.
-        let start_lock = File::create(std::env::temp_dir().join("omega-jackd-start.lock"))?;
+        let start_lock =
+            File::create(std::env::temp_dir().join(format!("omega-test-{}-start.lock", user())))?;
         start_lock.lock()?;
         let child = Command::new("jackd")
             .args(["-n", &slot.name, "-d", "dummy", "-r", &rate.to_string(), "-p", &period.to_string()])
