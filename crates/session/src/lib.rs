@@ -4,11 +4,13 @@
 //! This crate starts no threads and makes no sound.
 #![forbid(unsafe_code)]
 
+pub mod edit;
 pub mod model;
 
+pub use edit::{Edit, EditError};
 pub use model::{
     Automation, BusPrecision, Change, Clip, ClipId, ClipLoop, Colour, Device, DeviceId, Fade, FadeShape,
     Fault, Lane, LaneId, Listen, Marker, MarkerId, Media, MediaId, MediaOrigin, MeterId, MeterPoint, Monitor,
     OrderKey, Output, PanLaw, ParamTarget, Point, PointId, PointShape, Project, RangeSetting, SCHEMA, Send,
-    SendId, SendParam, Settings, TempoId, TempoPoint, Track, TrackId, TrackKind, TrackParam,
+    SendId, SendParam, Settings, TempoId, TempoPoint, TextError, Track, TrackId, TrackKind, TrackParam,
 };

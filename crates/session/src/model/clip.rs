@@ -47,11 +47,13 @@ impl Fade {
 }
 
 facts! {
-    /// Whether a clip repeats its material.
+    /// Whether a clip repeats a stretch of its media, the loop.
     pub struct ClipLoop {
-        /// It does: after `length` frames of material the clip goes on from `offset` again.
+        /// It does.
         pub on: bool = false;
-        /// Frames of material that repeat, 1 or more where `on`.
+        /// The frame of the media that the loop starts with.
+        pub start: Frames [not_negative] = Frames(0);
+        /// Its frames; at 0 nothing repeats.
         pub length: Frames [not_negative] = Frames(0);
     }
 }
@@ -60,16 +62,19 @@ impl ClipLoop {
     /// No repetition.
     #[must_use]
     pub fn off() -> Self {
-        Self { on: false, length: Frames(0), extra: Default::default() }
+        Self { on: false, start: Frames(0), length: Frames(0), extra: Default::default() }
+    }
+
+    /// A loop over so many frames of the media from `start` on.
+    #[must_use]
+    pub fn over(start: Frames, length: Frames) -> Self {
+        Self { on: true, start, length, extra: Default::default() }
     }
 }
 
 facts! {
-    /// A clip: `clips.<id>`. Frame `n` of a clip that neither loops nor is reversed is frame `offset + n` of its media;
-    /// where the media has no such frame, it is silence.
-    ///
-    /// With a loop, `n` counts modulo the loop's length. A reversed clip plays the same material backwards: frame `n`
-    /// is what frame `length − 1 − n` of the clip would be.
+    /// A clip: `clips.<id>`. Its frame `n`, from 0 to `length − 1`, plays the frame [`Clip::media_frame`] of its media;
+    /// where the media has no such frame, it is silent.
     pub struct Clip {
         /// The track that plays it.
         pub track: TrackId;
@@ -101,6 +106,23 @@ facts! {
 }
 
 impl Clip {
+    /// The frame of the media that frame `n` of this clip plays, `n` from 0 to `length − 1`.
+    ///
+    /// It is `offset + n`. With a loop it is `start + (offset − start + n) mod length` of the loop: the clip starts at its
+    /// offset, which counts as within the loop. A reversed clip plays the same material backwards: its frame `n` is
+    /// what frame `length − 1 − n` would be. It can lie outside the media. Real-time safe.
+    #[must_use]
+    pub fn media_frame(&self, n: Frames) -> Frames {
+        let n = if self.reverse { self.length - Frames(1) - n } else { n };
+        self.looped(self.offset + n)
+    }
+
+    /// A frame of the media, brought into the loop where there is one.
+    pub(crate) fn looped(&self, frame: Frames) -> Frames {
+        let ClipLoop { on, start, length, .. } = self.looping;
+        if on && length > Frames(0) { start + Frames((frame - start).0.rem_euclid(length.0)) } else { frame }
+    }
+
     /// A clip of `length` frames of `media` from its start, on `track` at `position`, with defaults for the rest.
     #[must_use]
     pub fn new(track: TrackId, media: MediaId, position: TimePoint, length: Frames) -> Self {

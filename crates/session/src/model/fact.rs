@@ -305,7 +305,7 @@ pub(crate) fn check_value(value: &f64) -> Result<(), String> {
     if value.is_finite() && value.abs() <= limits::MAX_VALUE {
         Ok(())
     } else {
-        Err(format!("{value} is out of range: a value lies within ±{:e}", limits::MAX_VALUE))
+        Err(format!("{value:?} is out of range: a value lies within ±{:e}", limits::MAX_VALUE))
     }
 }
 

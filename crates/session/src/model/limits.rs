@@ -41,6 +41,8 @@ pub const SILENCE_DB: f64 = -144.0;
 pub const MAX_GAIN_DB: f64 = 48.0;
 /// Parameter and automation values lie within ± this.
 pub const MAX_VALUE: f64 = 1e12;
+/// Values of one array in `project.json`.
+pub const MAX_LIST: usize = 10_000;
 /// Levels of objects in `project.json`.
 pub const MAX_DEPTH: usize = 32;
 /// Bytes of `project.json`.

@@ -6,14 +6,18 @@
 
 mod changes;
 mod clip;
+pub(crate) mod cycle;
 mod device;
 pub(crate) mod fact;
 mod id;
+pub(crate) mod json;
 mod lane;
 pub mod limits;
 mod media;
 mod order;
 mod project;
+pub(crate) mod read;
+mod repair;
 mod send;
 mod settings;
 mod tempo_map;
@@ -21,6 +25,7 @@ mod text;
 mod timeline;
 mod track;
 mod values;
+pub(crate) mod view;
 
 pub use changes::Change;
 pub use clip::{Clip, ClipLoop, Fade, FadeShape};
@@ -33,6 +38,7 @@ pub use lane::{Automation, Lane, ParamTarget, Point, PointShape, SendParam, Trac
 pub use media::{Media, MediaOrigin};
 pub use order::OrderKey;
 pub use project::{Project, SCHEMA};
+pub use read::TextError;
 pub use send::Send;
 pub use settings::{BusPrecision, RangeSetting, Settings};
 pub use text::FORMAT;

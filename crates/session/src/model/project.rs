@@ -74,7 +74,7 @@ impl Project {
     }
 
     /// A session with nothing at all, not even a master: a start for what adds one.
-    fn bare(settings: Settings) -> Self {
+    pub(crate) fn bare(settings: Settings) -> Self {
         Self {
             settings: Arc::new(settings),
             tracks: OrdMap::new(),
@@ -374,7 +374,7 @@ mod tests {
             (r#"{"kind":"bus","volume_db":"x"}"#, "volume_db: expected a number, found \"x\""),
             (
                 r#"{"kind":"bus","volume_db":1e9}"#,
-                "volume_db: 1000000000 dB is out of range: -144 (silence) to 48",
+                "volume_db: 1000000000.0 dB is out of range: -144 (silence) to 48",
             ),
             (r#"{"name":"x"}"#, "kind: is missing"),
             (r#"{"kind":"buss"}"#, "is one of audio, bus"),

@@ -56,3 +56,12 @@ impl Send {
         }
     }
 }
+
+impl Send {
+    /// Whether both lie between the same ends at the same point of the chain: one cable, laid twice.
+    #[must_use]
+    pub fn is_twin_of(&self, other: &Self) -> bool {
+        (&self.track, &self.target, self.pre) == (&other.track, &other.target, other.pre)
+            && self.feedback_delay.is_some() == other.feedback_delay.is_some()
+    }
+}

@@ -244,7 +244,11 @@ pub(crate) fn gain_db(gain: &f64) -> Result<(), String> {
     if (limits::SILENCE_DB..=limits::MAX_GAIN_DB).contains(gain) {
         Ok(())
     } else {
-        Err(format!("{gain} dB is out of range: {} (silence) to {}", limits::SILENCE_DB, limits::MAX_GAIN_DB))
+        Err(format!(
+            "{gain:?} dB is out of range: {} (silence) to {}",
+            limits::SILENCE_DB,
+            limits::MAX_GAIN_DB
+        ))
     }
 }
 
@@ -253,7 +257,7 @@ pub(crate) fn pan(pan: &f64) -> Result<(), String> {
     if (-1.0..=1.0).contains(pan) {
         Ok(())
     } else {
-        Err(format!("{pan} is out of range: -1 (left) to 1 (right)"))
+        Err(format!("{pan:?} is out of range: -1 (left) to 1 (right)"))
     }
 }
 

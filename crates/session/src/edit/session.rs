@@ -1,0 +1,76 @@
+//! `session.set`, `loop.set` and `punch.set`
+
+use omega_time::TimeRange;
+
+use super::verb::{Verb, optional_range, verb};
+use super::{Draft, EditError};
+use crate::model::{BusPrecision, Fault, RangeSetting, Settings};
+
+verb! {
+    /// Sets facts of the session as a whole; what is left out stays.
+    pub struct SessionSet {
+        /// Its name, up to 1,000 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub name: Option<String>,
+        /// Notes, up to 100,000 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub notes: Option<String>,
+        /// How buses sum: `f32` or `f64`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub bus_precision: Option<BusPrecision>,
+    }
+}
+
+impl Verb for SessionSet {
+    fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
+        change(draft, |settings| {
+            settings.name = self.name.clone().unwrap_or_else(|| settings.name.clone());
+            settings.notes = self.notes.clone().unwrap_or_else(|| settings.notes.clone());
+            settings.bus_precision = self.bus_precision.unwrap_or(settings.bus_precision);
+        })
+    }
+}
+
+fn change(draft: &mut Draft, change: impl FnOnce(&mut Settings)) -> Result<(), EditError> {
+    let mut settings = draft.project.settings().clone();
+    change(&mut settings);
+    if let Some(Fault { path, what }) = settings.faults().into_iter().next() {
+        return Err(EditError::Value(Fault { path: format!("session.{path}"), what }));
+    }
+    draft.project.put_settings(settings);
+    Ok(())
+}
+
+macro_rules! range_verbs {
+    ($($(#[$meta:meta])* $name:ident, $field:ident;)*) => { $(
+        verb! {
+            $(#[$meta])*
+            pub struct $name {
+                /// Whether it is on.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub on: Option<bool>,
+                /// The range, such as `0t..322560t` or `48000f..96000f`.
+                #[serde(default, with = "optional_range", skip_serializing_if = "Option::is_none")]
+                pub range: Option<TimeRange>,
+            }
+        }
+
+        impl Verb for $name {
+            fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
+                let RangeSetting { on, range, .. } = draft.project.settings().$field.clone();
+                let (on, range) = (self.on.unwrap_or(on), self.range.unwrap_or(range));
+                if on && range.is_empty() {
+                    return Err(EditError::refused("the range is empty; give one before it is switched on"));
+                }
+                change(draft, |settings| (settings.$field.on, settings.$field.range) = (on, range))
+            }
+        }
+    )* };
+}
+
+range_verbs! {
+    /// Sets where playing wraps; what is left out stays.
+    LoopSet, loop_range;
+    /// Sets where armed tracks record; what is left out stays.
+    PunchSet, punch_range;
+}
