@@ -34,6 +34,7 @@ const PACKAGES: &[Package] = &[
     },
     Package { name: "flac", sign: "flac", why: "an independent FLAC coder to compare ours with" },
     Package { name: "sox", sign: "sox", why: "an independent reader and writer of audio files" },
+    Package { name: "procps", sign: "kill", why: "stops and freezes test servers: hardware that goes away" },
     Package { name: "git", sign: "git", why: "merges of project.json in the session tests" },
     Package {
         name: "sonic-pi-samples",
