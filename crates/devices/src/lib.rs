@@ -5,6 +5,7 @@
 //!
 //! - [`registry`]: all devices by their keys: what they are, and how they are built.
 //! - [`fader`]: the end of a channel strip; also the send and the pan insert.
+//! - [`eq`]: a parametric equaliser of eight bands.
 //! - [`utility`]: gain, width, phase, mono, swap.
 //! - [`frame_delay`]: a track's delay against the others.
 //! - [`bypass`]: goes from a device's sound to the unprocessed one.
@@ -15,6 +16,7 @@
 pub mod bypass;
 pub mod clip_reader;
 mod curves;
+pub mod eq;
 pub mod fader;
 pub mod frame_delay;
 mod level;

@@ -1,7 +1,8 @@
 //! Runs one processor over any cut into blocks, without an engine.
 
 use omega_processor::{
-    Channels, ChannelsRef, MAX_AUX, MAX_BLOCK, Params, ProcessBlock, Processor, Status, Transport, Varying,
+    BatchFn, BatchItem, Channels, ChannelsRef, MAX_AUX, MAX_BATCH, MAX_BLOCK, Params, ProcessBlock,
+    Processor, Status, Transport, Varying,
 };
 
 use crate::random::Random;
@@ -85,7 +86,7 @@ pub fn even_cuts(length: usize, frames: usize) -> Vec<usize> {
 /// If the cuts do not sum up to the job's frames, or one is longer than [`MAX_BLOCK`].
 pub fn drive(processor: &mut dyn Processor, job: &Job, cuts: &[usize]) -> Outcome {
     assert_eq!(cuts.iter().sum::<usize>(), job.frames, "the cuts make up the job");
-    let mut outcome = Outcome { output: vec![Vec::new(); job.input.len()], ..Outcome::default() };
+    let mut outcome = Outcome::new(job);
     let mut begin = 0;
     for &frames in cuts {
         assert!(frames <= MAX_BLOCK, "a block has at most {MAX_BLOCK} frames");
@@ -103,45 +104,120 @@ fn slab(channels: &[Vec<f32>], begin: usize, frames: usize) -> Vec<f32> {
         .collect()
 }
 
-fn drive_block(processor: &mut dyn Processor, job: &Job, begin: usize, frames: usize, outcome: &mut Outcome) {
-    let mut main = slab(&job.input, begin, frames);
-    let side = slab(&job.side, begin, frames);
-    let (mut values, mut varying, mut table) = (Vec::new(), Vec::new(), Vec::new());
-    for (param, track) in (0u16..).zip(&job.params) {
-        match track {
-            Track::Constant(value) => values.push(*value),
-            Track::Frames(all) => {
-                let row = &all[begin..begin + frames];
-                values.push(row[0]);
-                if !(job.settle && row.iter().all(|value| value.to_bits() == row[0].to_bits())) {
-                    let index = u16::try_from(table.len() / frames).expect("few rows");
-                    varying.push(Varying { param, row: index });
-                    table.extend_from_slice(row);
+/// The memory of one block of a job.
+struct Prepared {
+    frames: usize,
+    main: Vec<f32>,
+    side: Vec<f32>,
+    values: Vec<f32>,
+    varying: Vec<Varying>,
+    table: Vec<f32>,
+    transport: Transport,
+}
+
+impl Prepared {
+    fn new(job: &Job, begin: usize, frames: usize) -> Self {
+        let (mut values, mut varying, mut table) = (Vec::new(), Vec::new(), Vec::new());
+        for (param, track) in (0u16..).zip(&job.params) {
+            match track {
+                Track::Constant(value) => values.push(*value),
+                Track::Frames(all) => {
+                    let row = &all[begin..begin + frames];
+                    values.push(row[0]);
+                    if !(job.settle && row.iter().all(|value| value.to_bits() == row[0].to_bits())) {
+                        let index = u16::try_from(table.len() / frames).expect("few rows");
+                        varying.push(Varying { param, row: index });
+                        table.extend_from_slice(row);
+                    }
                 }
             }
         }
+        let moved = i64::try_from(begin).expect("a test is short");
+        let transport = Transport {
+            position: job.transport.position + if job.transport.rolling { moved } else { 0 },
+            clock: job.transport.clock + moved,
+            ..job.transport
+        };
+        let (main, side) = (slab(&job.input, begin, frames), slab(&job.side, begin, frames));
+        Self { frames, main, side, values, varying, table, transport }
     }
-    let moved = i64::try_from(begin).expect("a test is short");
-    let transport = Transport {
-        position: job.transport.position + if job.transport.rolling { moved } else { 0 },
-        clock: job.transport.clock + moved,
-        ..job.transport
-    };
-    let silent = main.iter().all(|sample| *sample == 0.0);
-    let mut block = ProcessBlock::new(
-        Channels::new(&mut main, frames, 0, frames),
-        Params::new(&values, &varying, &table, frames, 0, frames),
-        transport,
-    );
-    block.input_silent = silent;
-    block.aux = [ChannelsRef::none(); MAX_AUX];
-    if !side.is_empty() {
-        block.aux[0] = ChannelsRef::new(&side, frames, 0, frames, side.iter().all(|sample| *sample == 0.0));
+
+    fn block(&mut self) -> ProcessBlock<'_> {
+        let frames = self.frames;
+        let silent = self.main.iter().all(|sample| *sample == 0.0);
+        let mut block = ProcessBlock::new(
+            Channels::new(&mut self.main, frames, 0, frames),
+            Params::new(&self.values, &self.varying, &self.table, frames, 0, frames),
+            self.transport,
+        );
+        block.input_silent = silent;
+        block.aux = [ChannelsRef::none(); MAX_AUX];
+        if !self.side.is_empty() {
+            let silent = self.side.iter().all(|sample| *sample == 0.0);
+            block.aux[0] = ChannelsRef::new(&self.side, frames, 0, frames, silent);
+        }
+        block
     }
-    outcome.statuses.push(processor.process(&mut block));
-    outcome.missing += u64::from(block.missing);
-    outcome.latencies.extend(block.new_latency.map(|latency| (begin, latency)));
-    for (index, output) in outcome.output.iter_mut().enumerate() {
-        output.extend_from_slice(block.main.get(index));
+}
+
+impl Outcome {
+    fn new(job: &Job) -> Self {
+        Self { output: vec![Vec::new(); job.input.len()], ..Self::default() }
     }
+
+    /// Notes a block that began at frame `begin`.
+    fn note(&mut self, begin: usize, status: Status, block: &ProcessBlock<'_>) {
+        self.statuses.push(status);
+        self.missing += u64::from(block.missing);
+        self.latencies.extend(block.new_latency.map(|latency| (begin, latency)));
+        for (index, output) in self.output.iter_mut().enumerate() {
+            output.extend_from_slice(block.main.get(index));
+        }
+    }
+}
+
+fn drive_block(processor: &mut dyn Processor, job: &Job, begin: usize, frames: usize, outcome: &mut Outcome) {
+    let mut prepared = Prepared::new(job, begin, frames);
+    let mut block = prepared.block();
+    let status = processor.process(&mut block);
+    outcome.note(begin, status, &block);
+}
+
+/// Runs processors of one kind side by side through their batch function, each over its job, all cut into blocks of
+/// the lengths `cuts`. A lane is left empty where `rests(lane, block)` says so (its block is lost to the outcome).
+///
+/// # Panics
+/// As [`drive`]; if there are more than [`MAX_BATCH`] processors, or the first has no batch function.
+pub fn drive_batch(
+    processors: &mut [Box<dyn Processor>],
+    jobs: &[Job],
+    cuts: &[usize],
+    rests: impl Fn(usize, usize) -> bool,
+) -> Vec<Outcome> {
+    assert!(processors.len() <= MAX_BATCH, "a batch has at most {MAX_BATCH} processors");
+    let function: BatchFn = processors[0].batch().expect("a batch function");
+    let mut outcomes: Vec<Outcome> = jobs.iter().map(Outcome::new).collect();
+    let mut begin = 0;
+    for (index, &frames) in cuts.iter().enumerate() {
+        let mut prepared: Vec<Prepared> = jobs.iter().map(|job| Prepared::new(job, begin, frames)).collect();
+        let lanes = processors.iter_mut().zip(&mut prepared).enumerate();
+        let mut items: Vec<Option<BatchItem<'_>>> = lanes
+            .map(|(lane, (processor, prepared))| {
+                let item = BatchItem {
+                    processor: &mut **processor,
+                    block: prepared.block(),
+                    status: Status::Failed(0),
+                };
+                (!rests(lane, index)).then_some(item)
+            })
+            .collect();
+        function(&mut items);
+        for (item, outcome) in items.iter().zip(&mut outcomes) {
+            if let Some(item) = item {
+                outcome.note(begin, item.status, &item.block);
+            }
+        }
+        begin += frames;
+    }
+    outcomes
 }

@@ -7,6 +7,8 @@
     reason = "tests prepare and judge off the audio thread"
 )]
 
+mod batch;
+
 use std::any::Any;
 
 use omega_devices::registry::{self, BuildError};

@@ -7,6 +7,7 @@
 )]
 
 mod bypass;
+mod eq;
 mod fader;
 mod frame_delay;
 mod utility;

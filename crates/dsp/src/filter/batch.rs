@@ -6,7 +6,7 @@ use crate::simd::dispatch;
 use crate::simd::lanes::{Lanes, WIDTH};
 
 /// One channel with its cascade.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ChannelLane<'a> {
     /// The samples, filtered in place.
     pub samples: &'a mut [f32],
