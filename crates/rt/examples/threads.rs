@@ -9,7 +9,7 @@
 //! cargo +nightly run -p omega-rt --example threads --target x86_64-unknown-linux-gnu -- pool relaxed  # must fail
 //! ```
 //!
-//! Arguments: a scenario (`pool`, `fifo`, `latest`, `reclaim`, `meter`; all of them if none is named) and, in a build
+//! Arguments: a scenario (`pool`, `fifo`, `latest`, `reclaim`, `meter`, `pages`; all of them if none is named) and, in a build
 //! with `--cfg seeded_faults`, the fault `relaxed`: what one thread wrote is handed over without release order. The
 //! FIFO and the meter do not listen to it.
 #![allow(
@@ -20,9 +20,11 @@
 )]
 
 use omega_rt::latest::latest_value;
+use omega_rt::pages::{PageId, PagePool};
 use omega_rt::pool::{BATCH, BlockPool};
 use omega_rt::{Owned, PeakCell, fifo, reclaim};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{JoinHandle, spawn, yield_now};
 
 const ROUNDS: u32 = 20_000;
@@ -142,6 +144,43 @@ fn meter() -> Outcome {
     join(audio)
 }
 
+/// Two pages are filled again and again while the other thread reads whatever is there.
+fn pages() -> Outcome {
+    let shared: Arc<(PagePool, [AtomicU64; 2])> = Arc::new((PagePool::new(2, 64), Default::default()));
+    let loader = shared.clone();
+    let filler = spawn(move || {
+        let (pool, table) = &*loader;
+        let mut filled = 0;
+        while filled < ROUNDS {
+            let index = filled as usize % 2;
+            if let Some(mut page) = pool.claim(index) {
+                filled += 1;
+                page.fill(|samples| samples.fill(f32::from_bits(filled)));
+                // The identity itself carries no order: the page does.
+                table[index].store(page.publish().to_bits(), Ordering::Relaxed);
+            }
+            if filled % 64 == 0 {
+                yield_now();
+            }
+        }
+    });
+    let (pool, table) = &*shared;
+    let mut last = 0;
+    while last < ROUNDS {
+        for entry in table {
+            let Some(id) = PageId::from_bits(entry.load(Ordering::Relaxed)) else { continue };
+            let found = pool.read(id, |samples| {
+                let first = samples[0].to_bits();
+                samples.iter().all(|sample| sample.to_bits() == first).then_some(first)
+            });
+            if let Some(value) = found {
+                last = last.max(value.ok_or("a torn page")?);
+            }
+        }
+    }
+    join(filler)
+}
+
 #[cfg(seeded_faults)]
 fn seed(fault: &str) -> Outcome {
     use omega_rt::sync::faults;
@@ -162,8 +201,14 @@ fn main() -> Outcome {
     if let Some(fault) = arguments.get(1) {
         seed(fault)?;
     }
-    let scenarios: [(&str, Scenario); 5] =
-        [("pool", pool), ("fifo", fifos), ("latest", latest), ("reclaim", reclaims), ("meter", meter)];
+    let scenarios: [(&str, Scenario); 6] = [
+        ("pool", pool),
+        ("fifo", fifos),
+        ("latest", latest),
+        ("reclaim", reclaims),
+        ("meter", meter),
+        ("pages", pages),
+    ];
     let mut ran = 0;
     for (name, scenario) in scenarios {
         if arguments.first().is_none_or(|wanted| wanted == name) {
@@ -173,7 +218,7 @@ fn main() -> Outcome {
         }
     }
     if ran == 0 {
-        Err("no scenario has that name: pool, fifo, latest, reclaim, meter".into())
+        Err("no scenario has that name: pool, fifo, latest, reclaim, meter, pages".into())
     } else {
         Ok(())
     }

@@ -56,6 +56,8 @@
 //! - **A latest value arrives whole and never goes back** (`latest_value_is_whole_and_never_older`).
 //! - **What is given away is dropped once, elsewhere, in order** (`reclaim_drops_each_value_once_on_the_other_side`).
 //! - **No meter update is lost or counted twice** (`meter_readings_lose_nothing_and_are_never_torn`).
+//! - **A page is never filled while it is read**, and an identity that is out of date is noticed
+//!   (`a_page_is_never_filled_under_a_reader`).
 //! - **Full and empty are values**: a full FIFO gives the value back, an empty pool is `None`. Nothing here panics on
 //!   the audio thread.
 //! - **Memory is there**: pools and buffers touch their pages when made

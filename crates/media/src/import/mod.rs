@@ -5,31 +5,28 @@
 //! 16), and the rest (a converted rate, 32-bit integers, 64-bit floats) becomes 32-bit float. The result is a WAV file
 //! (RF64 when it is large) that any program opens, named `HASH.wav` after [`AudioHash`]: the same audio is stored once.
 //!
-//! The file appears under its name only when it is whole and on the disk: it is written to `.import-*.tmp`, synced,
+//! The file appears under its name only when it is whole and on the disk: it is written to `.omega-*.tmp`, synced,
 //! renamed, and the folder synced. What a kill leaves behind are temporary files; [`remove_stale`] deletes them.
 
 mod resample;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use std::{fs, io};
 
 use crate::bext::Bext;
-use crate::files;
+use crate::files::{self, TempFile};
 use crate::hash::{AudioHash, AudioHasher};
 use crate::pcm::{SampleKind, silence_non_finite};
 use crate::read::{AudioFile, AudioInfo, FileKind, OpenError, ReadError, Warning, open};
 use crate::write::{CreateError, Depth, Format, Summary, WriteError, Writer};
 
+pub use crate::files::remove_stale;
 use resample::Resampler;
 
 /// Frames decoded at a time.
 const BLOCK: usize = 4096;
-/// Beginning and end of the names of files that are being written.
-const TEMP: (&str, &str) = (".import-", ".tmp");
-
 /// What an imported file is called and holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaInfo {
@@ -312,47 +309,5 @@ pub fn hash_file(path: &Path) -> Result<AudioHash, ImportError> {
         bytes.clear();
         encoder.encode(&block, 0..frames, 0, &mut bytes);
         hasher.update(&bytes);
-    }
-}
-
-/// Deletes what killed imports left in `media_dir`; returns how many files. Call it while no import runs there.
-///
-/// # Errors
-/// The system's, when the folder cannot be read; a folder that does not exist is empty.
-pub fn remove_stale(media_dir: &Path) -> io::Result<usize> {
-    let entries = match fs::read_dir(media_dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        entries => entries?,
-    };
-    let mut removed = 0;
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(TEMP.0) && name.ends_with(TEMP.1) {
-            fs::remove_file(entry.path())?;
-            removed += 1;
-        }
-    }
-    Ok(removed)
-}
-
-/// A file with a name of its own that is removed unless it was renamed.
-struct TempFile {
-    path: PathBuf,
-}
-
-impl TempFile {
-    fn new(dir: &Path) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self { path: dir.join(format!("{}{}-{count}{}", TEMP.0, std::process::id(), TEMP.1)) }
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        // It is not there any more when it was renamed.
-        let _ = fs::remove_file(&self.path);
     }
 }
