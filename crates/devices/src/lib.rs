@@ -5,6 +5,7 @@
 //!
 //! - [`registry`]: all devices by their keys: what they are, and how they are built.
 //! - [`fader`]: the end of a channel strip; also the send and the pan insert.
+//! - [`compressor`]: look-ahead, soft knee, side-chain.
 //! - [`eq`]: a parametric equaliser of eight bands.
 //! - [`utility`]: gain, width, phase, mono, swap.
 //! - [`frame_delay`]: a track's delay against the others.
@@ -15,6 +16,7 @@
 
 pub mod bypass;
 pub mod clip_reader;
+pub mod compressor;
 mod curves;
 pub mod eq;
 pub mod fader;

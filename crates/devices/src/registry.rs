@@ -11,7 +11,7 @@ use alloc::string::String;
 use omega_dsp::simd::Level;
 use omega_processor::{Descriptor, MAX_CHANNELS, PrepareConfig, Processor};
 
-use crate::{bypass, eq, fader, frame_delay, utility};
+use crate::{bypass, compressor, eq, fader, frame_delay, utility};
 
 /// Why a device could not be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +46,11 @@ const DEVICES: &[Device] = &[
     Device { key: fader::FADER, descriptor: fader::prepare::fader, build: fader::prepare::build_fader },
     Device { key: fader::SEND, descriptor: fader::prepare::send, build: fader::prepare::build_send },
     Device { key: fader::PAN, descriptor: fader::prepare::pan, build: fader::prepare::build_pan },
+    Device {
+        key: compressor::KEY,
+        descriptor: compressor::prepare::descriptor,
+        build: compressor::prepare::build,
+    },
     Device { key: eq::KEY, descriptor: eq::prepare::descriptor, build: eq::prepare::build },
     Device { key: utility::KEY, descriptor: utility::prepare::descriptor, build: utility::prepare::build },
     Device {

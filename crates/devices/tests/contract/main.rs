@@ -280,8 +280,16 @@ fn descriptors_are_consistent() {
         }
         keys.push(key);
     }
-    let shipped =
-        ["omega.fader", "omega.send", "omega.pan", "omega.utility", "omega.frame_delay", "omega.bypass"];
+    let shipped = [
+        "omega.fader",
+        "omega.send",
+        "omega.pan",
+        "omega.utility",
+        "omega.frame_delay",
+        "omega.bypass",
+        "omega.eq",
+        "omega.compressor",
+    ];
     for key in shipped {
         assert!(keys.iter().any(|known| known == key), "{key}");
     }

@@ -7,6 +7,7 @@
 )]
 
 mod bypass;
+mod compressor;
 mod eq;
 mod fader;
 mod frame_delay;

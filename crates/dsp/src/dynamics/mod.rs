@@ -218,6 +218,15 @@ impl Default for Dynamics {
 }
 
 impl Settings {
+    /// No compression: the factor is always 1.
+    pub const NEUTRAL: Self = Self {
+        detector: Detector::Peak,
+        curve: Curve { threshold: 0.0, knee: 0.0, bend: 0.0, slope: 0.0 },
+        ballistics: Ballistics { attack: 0.0, release: 0.0, average: 0.0, hold: 1.0 },
+        dry: 1.0,
+        wet: 0.0,
+    };
+
     /// The factor of the output for a smoothed gain.
     fn factor(&self, gain: f32) -> f32 {
         self.dry + self.wet * fast::exp2(gain)
