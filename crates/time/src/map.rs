@@ -181,6 +181,9 @@ impl TempoMap {
     /// A frame after every tick of every map: 2⁵⁵.
     pub const MAX_FRAME: Frames = Frames(1 << 55);
 
+    /// The longest ramp between different tempos: 2³⁶ ticks, 852,176 quarter notes.
+    pub const MAX_RAMP: Ticks = Ticks(MAX_RAMP);
+
     /// A map of tempo points and meter points, each sorted and without two at one place.
     ///
     /// The first tempo is at tick 0 and the first meter at bar 1. Allocates; not for the audio thread.

@@ -50,11 +50,12 @@ impl Project {
         if meter.is_empty() {
             meter.push((1, TimeSignature::COMMON).into());
         }
-        // Each turn takes away or mends one of finitely many points, and one point at the start always makes a map.
+        // Each turn mends or takes away every point with one kind of fault: there are few turns, and one point at the
+        // start always makes a map.
         loop {
             match TempoMap::new(rate, &tempo, &meter) {
                 Ok(map) => return map,
-                Err(TempoMapError::RampTooLong { index, .. }) => tempo[index].ramp = Ramp::Constant,
+                Err(TempoMapError::RampTooLong { index, .. }) => hold_long_ramps(&mut tempo, index),
                 Err(TempoMapError::Range { index, .. }) => tempo.truncate(index),
                 Err(TempoMapError::TooManyPoints(_)) => tempo.truncate(TempoMap::MAX_POINTS),
                 Err(TempoMapError::Meter(MeterError::Range { index, .. })) => meter.truncate(index),
@@ -63,6 +64,17 @@ impl Project {
                 }
                 Err(_) => return TempoMap::constant(rate, tempo[0].tempo, meter[0].signature),
             }
+        }
+    }
+}
+
+/// Lets each tempo from `first` on hold whose ramp would be longer than a map can compute.
+fn hold_long_ramps(points: &mut [omega_time::TempoPoint], first: usize) {
+    for index in first..points.len() {
+        if let [point, next, ..] = &mut points[index..]
+            && next.tick - point.tick > TempoMap::MAX_RAMP
+        {
+            point.ramp = Ramp::Constant;
         }
     }
 }
