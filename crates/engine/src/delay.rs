@@ -1,88 +1,155 @@
 //! Delay lines: rings indexed by executor time, so that a line is flushed by remembering a number.
 
 use omega_dsp::kernels::{Kernels, Ramp};
+use omega_processor::MAX_BLOCK;
 use omega_rt::AlignedBuffer;
 
 use crate::FADE;
 
-/// A delay line of one edge. Frame `t` of channel `c` lies at `c · capacity + t mod capacity`.
+/// Memory of a line. Frame `t` of channel `c` lies at `c · capacity + t mod capacity`.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    memory: AlignedBuffer,
+    /// A power of two; zero for a ring without memory.
+    capacity: usize,
+}
+
+impl Ring {
+    /// A ring over memory of `channels · capacity` zeros.
+    pub(crate) fn new(memory: AlignedBuffer, capacity: usize) -> Self {
+        Self { memory, capacity }
+    }
+
+    /// Where frames from `time` on lie, at most `frames` of them, up to the end of the memory.
+    fn stretch(&self, channel: usize, time: i64, frames: usize) -> Option<core::ops::Range<usize>> {
+        let mask = self.capacity.checked_sub(1)?;
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "only the low bits are used"
+        )]
+        let at = time as usize & mask;
+        let begin = channel * self.capacity + at;
+        Some(begin..begin + frames.min(self.capacity - at))
+    }
+
+    fn write(&mut self, kernels: Kernels, channel: usize, time: i64, mut input: &[f32]) {
+        let mut time = time;
+        while !input.is_empty() {
+            let target = self.stretch(channel, time, input.len()).and_then(|at| self.memory.get_mut(at));
+            let Some(target) = target.filter(|target| !target.is_empty()) else { return };
+            let (now, later) = input.split_at_checked(target.len()).unwrap_or((input, &[]));
+            kernels.copy(target, now);
+            time = time.saturating_add_unsigned(now.len() as u64);
+            input = later;
+        }
+    }
+
+    fn read(&self, kernels: Kernels, channel: usize, time: i64, mut out: &mut [f32]) {
+        let mut time = time;
+        while !out.is_empty() {
+            let source = self.stretch(channel, time, out.len()).and_then(|at| self.memory.get(at));
+            let Some(source) = source.filter(|source| !source.is_empty()) else {
+                out.fill(0.0);
+                return;
+            };
+            let (now, later) = out.split_at_mut_checked(source.len()).unwrap_or((&mut [], &mut []));
+            kernels.copy(now, source);
+            time = time.saturating_add_unsigned(source.len() as u64);
+            out = later;
+        }
+    }
+}
+
+/// What a node put out, for as long as it is needed.
 #[derive(Debug)]
 pub(crate) struct Line {
-    memory: AlignedBuffer,
-    /// A power of two, at least the delay and one block; zero until memory is taken over from a line before.
-    capacity: usize,
-    delay: i64,
-    /// The delay before it was changed, and when that was: read too, until the fade is over.
-    before: Option<(i64, i64)>,
-    /// Nothing was written before this time.
+    ring: Ring,
+    /// The ring before this one grew: it holds the frames before `split`, so that nothing is copied when a line grows.
+    older: Ring,
+    split: i64,
+    /// Nothing is known of what was before.
     born: i64,
-    /// Born while sound was going on: what is written first is faded in.
+    /// Born while sound was going on: what is heard first through a delay is faded in.
     fade_in: bool,
     /// One past the last frame that may not be zero.
     sound_until: i64,
-    /// Read before it is written, so there is no undelayed sound to begin from.
-    feedback: bool,
 }
 
 impl Line {
-    /// A line over memory of `channels · capacity` zeros.
-    pub(crate) fn new(memory: AlignedBuffer, capacity: usize, delay: u32, feedback: bool) -> Self {
-        let delay = delay.into();
-        Self {
-            memory,
-            capacity,
-            delay,
-            before: None,
-            born: 0,
-            fade_in: false,
-            sound_until: i64::MIN,
-            feedback,
-        }
+    pub(crate) fn new(ring: Ring) -> Self {
+        let older = Ring::new(AlignedBuffer::zeroed(0), 0);
+        Self { ring, older, split: i64::MIN, born: 0, fade_in: false, sound_until: i64::MIN }
+    }
+
+    /// Frames of a ring that is long enough for taps up to `delay`: a block is written before the delayed one is read,
+    /// and a tap never comes near the end of what is remembered, where a line that has grown is faded in.
+    pub(crate) fn capacity(delay: u32) -> usize {
+        (delay as usize + usize::try_from(FADE).unwrap_or(0) + MAX_BLOCK).next_power_of_two()
     }
 
     /// Forgets everything.
     pub(crate) fn flush(&mut self, time: i64) {
-        (self.born, self.fade_in, self.before, self.sound_until) = (time, false, None, i64::MIN);
+        (self.born, self.fade_in, self.sound_until) = (time, false, i64::MIN);
     }
 
-    /// Comes into being while its edge carried sound without it: fades over from the undelayed sound.
+    /// Comes into being while its node sounds.
     pub(crate) fn begin_within_play(&mut self, time: i64) {
         (self.born, self.fade_in) = (time, true);
-        self.before = (!self.feedback && self.delay > 0).then_some((0, time));
     }
 
-    /// Continues `old`, with the delay that this line was made for.
+    /// Continues `old`: with its memory, where this line was made without; else with both.
     pub(crate) fn take_over(&mut self, old: &mut Line, time: i64) {
-        let (delay, changed) = (self.delay, old.delay != self.delay);
-        let before = changed.then_some((old.delay, time));
-        if self.capacity <= old.capacity {
+        if self.ring.capacity <= old.ring.capacity {
             core::mem::swap(self, old);
-        } else {
-            let channels =
-                self.memory.chunks_exact_mut(self.capacity).zip(old.memory.chunks_exact(old.capacity));
-            for (new, old) in channels {
-                copy_ring(new, old, time);
-            }
-            (self.born, self.fade_in, self.sound_until) = (old.born, old.fade_in, old.sound_until);
-            self.born = self.born.max(time.saturating_sub_unsigned(old.capacity as u64));
+            return;
         }
-        (self.delay, self.before) = (delay, before);
+        old.unite(time);
+        (self.born, self.fade_in, self.sound_until) = (old.born, old.fade_in, old.sound_until);
+        core::mem::swap(&mut self.older, &mut old.ring);
+        self.split = time;
+        let remembered = time.saturating_sub_unsigned(self.older.capacity as u64);
+        if self.born < remembered {
+            (self.born, self.fade_in) = (remembered, true);
+        }
     }
 
-    /// All of what would be read in a block of `frames` frames at `time` is zero, and the past of the line too, so that
-    /// nothing need be written.
+    /// Brings what is still in the older ring into the newer one. At most its length is copied, and only when a line
+    /// grows twice within its delay.
+    fn unite(&mut self, time: i64) {
+        let begin = time.saturating_sub_unsigned(self.ring.capacity as u64).max(self.born);
+        let begin = begin.max(self.split.saturating_sub_unsigned(self.older.capacity as u64));
+        if self.older.capacity == 0 || begin >= self.split {
+            return;
+        }
+        let channels = self.ring.memory.chunks_exact_mut(self.ring.capacity);
+        for (new, old) in channels.zip(self.older.memory.chunks_exact(self.older.capacity)) {
+            for at in begin..self.split {
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "only the low bits are used"
+                )]
+                let at = at as usize;
+                if let (Some(new), Some(old)) =
+                    (new.get_mut(at & (self.ring.capacity - 1)), old.get(at & (self.older.capacity - 1)))
+                {
+                    *new = *old;
+                }
+            }
+        }
+        self.split = i64::MIN;
+    }
+
+    /// All that can be read, now and after more silence, is zero: nothing need be written.
     pub(crate) fn at_rest(&self, time: i64) -> bool {
-        let past = time.saturating_sub_unsigned(self.capacity as u64);
+        let past = time.saturating_sub_unsigned(self.ring.capacity as u64);
         self.sound_until <= past && self.born <= past
     }
 
-    /// What is read in a block at `time` is zero; `input` says so of what is written there.
-    pub(crate) fn reads_silence(&self, time: i64, frames: usize, input: bool) -> bool {
-        let silent = |delay: i64| {
-            let covers_input = delay < i64::try_from(frames).unwrap_or(i64::MAX);
-            (input || !covers_input) && self.sound_until <= time - delay
-        };
-        silent(self.delay) && self.before.is_none_or(|(delay, _)| silent(delay))
+    /// What is read `delay` frames behind a block at `time` is zero.
+    pub(crate) fn reads_silence(&self, time: i64, delay: i64) -> bool {
+        self.sound_until <= time - delay
     }
 
     /// The block at `time` holds sound up to its end.
@@ -92,108 +159,60 @@ impl Line {
 
     /// Writes a block of one channel.
     pub(crate) fn write(&mut self, kernels: Kernels, channel: usize, time: i64, input: &[f32]) {
-        let since = time - self.born;
-        let ramp = (self.fade_in && since < FADE).then_some(Ramp {
-            from: 0.0,
-            to: 1.0,
-            position: since,
-            length: FADE,
-        });
-        let mut done = 0;
-        while let Some(rest) = input.get(done..).filter(|rest| !rest.is_empty()) {
-            let Some(place) = self.stretch(channel, time, done, rest.len()) else { return };
-            let frames = place.len();
-            let target = self.memory.get_mut(place).unwrap_or(&mut []);
-            for (target, &value) in target.iter_mut().zip(rest) {
-                *target = value;
-            }
-            if let Some(ramp) = ramp {
-                kernels.gain_ramp(target, ramp.advanced(i64::try_from(done).unwrap_or(0)));
-            }
-            done += frames;
-        }
+        self.ring.write(kernels, channel, time, input);
     }
 
-    /// Reads a block of one channel; `input` is what was written at the same time. `other` is scratch of the same length.
-    pub(crate) fn read(
-        &mut self,
-        kernels: Kernels,
-        channel: usize,
-        time: i64,
-        input: &[f32],
-        out: &mut [f32],
-        other: &mut [f32],
-    ) {
-        self.tap(channel, time, self.delay, input, out);
-        let Some((delay, since)) = self.before else { return };
-        let done = time - since;
-        self.tap(channel, time, delay, input, other);
-        kernels.gain_ramp(out, Ramp { from: 0.0, to: 1.0, position: done, length: FADE });
-        kernels.gain_ramp(other, Ramp { from: 1.0, to: 0.0, position: done, length: FADE });
-        kernels.add(out, other);
-    }
-
-    /// The block at `time` is done.
-    pub(crate) fn finish(&mut self, time: i64, frames: usize) {
-        let end = time.saturating_add_unsigned(frames as u64);
-        if self.before.is_some_and(|(_, since)| end - since >= FADE) {
-            self.before = None;
-        }
-    }
-
-    fn tap(&self, channel: usize, time: i64, delay: i64, input: &[f32], out: &mut [f32]) {
-        if delay == 0 && input.len() == out.len() {
-            out.iter_mut().zip(input).for_each(|(out, &value)| *out = value);
-            return;
-        }
+    /// Reads a block of one channel, `delay` frames behind `time`.
+    fn read(&self, kernels: Kernels, channel: usize, time: i64, delay: i64, out: &mut [f32]) {
         let from = time - delay;
         let unborn = usize::try_from(self.born.saturating_sub(from)).unwrap_or(0).min(out.len());
-        if let Some(zeros) = out.get_mut(..unborn) {
-            zeros.fill(0.0);
+        let (unborn, born) = out.split_at_mut_checked(unborn).unwrap_or((&mut [], &mut []));
+        unborn.fill(0.0);
+        let from = from.saturating_add_unsigned(unborn.len() as u64);
+        let old = usize::try_from(self.split.saturating_sub(from)).unwrap_or(0).min(born.len());
+        let (old, new) = born.split_at_mut_checked(old).unwrap_or((&mut [], &mut []));
+        self.older.read(kernels, channel, from, old);
+        self.ring.read(kernels, channel, from.saturating_add_unsigned(old.len() as u64), new);
+        let since = from.saturating_sub(self.born);
+        // What is not delayed was heard before there was a line.
+        if self.fade_in && delay > 0 && since < FADE {
+            kernels.gain_ramp(born, Ramp { from: 0.0, to: 1.0, position: since, length: FADE });
         }
-        let mut done = unborn;
-        while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let Some(place) = self.stretch(channel, from, done, rest.len()) else {
-                rest.fill(0.0);
-                return;
-            };
-            let source = self.memory.get(place).unwrap_or(&[]);
-            rest.iter_mut().zip(source).for_each(|(out, &value)| *out = value);
-            done += source.len().max(1);
-        }
-    }
-
-    /// Where frames from `time + done` on lie, up to the end of the ring.
-    fn stretch(
-        &self,
-        channel: usize,
-        time: i64,
-        done: usize,
-        frames: usize,
-    ) -> Option<core::ops::Range<usize>> {
-        let mask = self.capacity.checked_sub(1)?;
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "only the low bits are used"
-        )]
-        let at = (time as usize).wrapping_add(done) & mask;
-        let begin = channel * self.capacity + at;
-        Some(begin..begin + frames.min(self.capacity - at))
     }
 }
 
-/// Copies the last `old.len()` frames before `time` to where the longer ring has them.
-fn copy_ring(new: &mut [f32], old: &[f32], time: i64) {
-    let (Some(new_mask), Some(old_mask)) = (new.len().checked_sub(1), old.len().checked_sub(1)) else {
-        return;
-    };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only the low bits are used")]
-    let end = time as usize;
-    for back in 1..=old.len() {
-        let at = end.wrapping_sub(back);
-        if let (Some(new), Some(old)) = (new.get_mut(at & new_mask), old.get(at & old_mask)) {
-            *new = *old;
-        }
+/// Where an edge reads a delay line. While the program's cross-fade lasts, it is read at the delay of before too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tap {
+    /// Frames.
+    pub(crate) delay: i64,
+    /// Frames before the program was adopted, where they were others.
+    pub(crate) before: Option<i64>,
+}
+
+impl Tap {
+    /// What is read in a block at `time`, `done` frames after the cross-fade began, is zero.
+    pub(crate) fn reads_silence(self, line: &Line, time: i64, done: i64) -> bool {
+        let before = self.before.filter(|_| done < FADE);
+        line.reads_silence(time, self.delay) && before.is_none_or(|delay| line.reads_silence(time, delay))
+    }
+
+    /// Reads a block of one channel, `done` frames after the cross-fade began.
+    pub(crate) fn read(
+        self,
+        kernels: Kernels,
+        line: &Line,
+        channel: usize,
+        (time, done): (i64, i64),
+        out: &mut [f32],
+    ) {
+        line.read(kernels, channel, time, self.delay, out);
+        let Some(delay) = self.before.filter(|_| done < FADE) else { return };
+        let mut other = [0.0; MAX_BLOCK];
+        let Some(other) = other.get_mut(..out.len()) else { return };
+        line.read(kernels, channel, time, delay, other);
+        kernels.gain_ramp(out, Ramp { from: 0.0, to: 1.0, position: done, length: FADE });
+        kernels.gain_ramp(other, Ramp { from: 1.0, to: 0.0, position: done, length: FADE });
+        kernels.add(out, other);
     }
 }

@@ -105,6 +105,9 @@ fn frames_before(distance: f64, limit: usize) -> usize {
     if whole >= 0.0 && whole < limit as f64 { whole as usize } else { limit }
 }
 
+/// A bow below this is a straight line, within the precision of a value.
+const STRAIGHT: f32 = 1e-7;
+
 struct Segment {
     from: (f64, f32),
     to: (f64, f32),
@@ -123,7 +126,7 @@ impl Segment {
         let share = |index: usize| (position.saturating_add_unsigned(index as u64) as f64 - start) / length;
         match self.shape {
             LaneShape::Hold => out.fill(self.from.1),
-            LaneShape::Curve(bow) if bow != 0.0 => {
+            LaneShape::Curve(bow) if bow.abs() >= STRAIGHT => {
                 let bow = f64::from(bow);
                 let whole = math::exp(bow) - 1.0;
                 for (index, value) in out.iter_mut().enumerate() {

@@ -19,6 +19,7 @@ mod mix;
 mod outside;
 pub mod prepare;
 mod program;
+mod slab;
 mod slot;
 mod timeline;
 
@@ -27,7 +28,7 @@ pub use executor::Executor;
 pub use lane::{Lane, LanePoint, LaneShape};
 pub use outside::{Outside, Planar, Slices};
 pub use program::Program;
-pub use timeline::{LoopRange, MIN_LOOP, Timeline};
+pub use timeline::{LoopRange, MAX_POSITION, MIN_LOOP, Timeline};
 
 /// Distance in samples between neighbouring channel buffers: a block and one cache line, so that buffers do not all
 /// begin at the same place in a page.

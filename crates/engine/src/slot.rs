@@ -5,37 +5,70 @@ use omega_processor::{BatchFn, MAX_BLOCK, Params, Processor, Varying};
 use omega_rt::{AlignedBuffer, Owned};
 
 use crate::timeline::Timeline;
-use crate::{Lane, STRIDE};
+use crate::{FADE, Lane, STRIDE};
 
-/// Parameters of one node that may vary within a block at the same time. `prepare` refuses more.
+/// Parameters of one node that may vary within a block at the same time. The conductor refuses more lanes; more live
+/// jumps than that go on in steps of a block.
 pub(crate) const MAX_VARYING: usize = 64;
 
 /// One parameter.
 #[derive(Debug, Default)]
 pub(crate) struct ParamState {
-    /// Where it is, or where its ramp leads.
+    /// Where the hand put it.
     pub(crate) target: f32,
-    /// A live jump on its way: where from, and since when (executor time).
+    /// On its way since then (executor time), from that value to the hand's or, where there is a lane, to the lane's.
     pub(crate) jump: Option<(f32, i64)>,
-    /// Frames that a live jump takes.
+    /// Frames that a jump takes.
     pub(crate) smoothing: i64,
-    /// Automation; hides the rest.
+    /// Automation; hides the hand.
     pub(crate) lane: Option<Owned<Lane>>,
 }
 
 impl ParamState {
+    fn moves(&self) -> bool {
+        self.lane.is_some() || self.jump.is_some()
+    }
+
+    /// The line from where a jump began to the hand.
     fn ramp(&self, (from, since): (f32, i64), time: i64) -> Ramp {
         Ramp { from, to: self.target, position: time - since, length: self.smoothing }
     }
 
-    /// The value of the hand at `time`, automation aside.
-    fn live(&self, time: i64) -> f32 {
-        self.jump.map_or(self.target, |jump| self.ramp(jump, time).at(0))
+    /// The share of the lane in a jump towards it.
+    fn share(&self, since: i64, time: i64) -> Ramp {
+        Ramp { from: 0.0, to: 1.0, position: time - since, length: self.smoothing }
     }
 
-    fn moves(&self) -> bool {
-        self.lane.is_some() || self.jump.is_some()
+    /// The value at `when`, but for cross-fades between positions.
+    fn value(&mut self, line: &Timeline, when: When) -> f32 {
+        let position = line.now(when.time - i64::from(when.arrival)).position;
+        let lane = self.lane.as_mut().and_then(|lane| lane.value(position));
+        match (lane, self.jump) {
+            (Some(value), None) => value,
+            (Some(value), Some((from, since))) => between(from, value, self.share(since, when.time).at(0)),
+            (None, Some(jump)) => self.ramp(jump, when.time).at(0),
+            (None, None) => self.target,
+        }
     }
+
+    /// Sets out from `from` to wherever the parameter leads now.
+    fn set_out(&mut self, from: f32, line: &Timeline, when: When) {
+        self.jump = None;
+        let to = self.value(line, when);
+        self.jump = (self.smoothing > 0 && from.to_bits() != to.to_bits()).then_some((from, when.time));
+    }
+}
+
+/// A moment, as a node behind some latency sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct When {
+    /// Executor time of the first frame.
+    pub(crate) time: i64,
+    /// Frames by which the node lags behind the sources.
+    pub(crate) arrival: u32,
+    /// Where the program's cross-fade lasts and the node lagged by another number of frames before: that number, and
+    /// the frames since.
+    pub(crate) before: Option<(u32, i64)>,
 }
 
 /// A node of a program.
@@ -46,14 +79,25 @@ pub(crate) struct Slot {
     pub(crate) params: Owned<[ParamState]>,
     /// Values at the first frame of the block.
     pub(crate) values: Owned<[f32]>,
-    /// How many parameters have a lane or a ramp.
+    /// How many parameters have a lane or a jump.
     pub(crate) moving: usize,
+    /// How many have a lane.
+    pub(crate) lanes: usize,
     /// A value changed since the processor was called last.
     pub(crate) changed: bool,
     /// The processor said that zeros in give zeros out.
     pub(crate) idle: bool,
     /// The processor cannot go on.
     pub(crate) failed: bool,
+    /// What the processor had to say when nobody could be told.
+    pub(crate) untold: Untold,
+}
+
+/// News of a processor that found no room in the FIFO.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Untold {
+    pub(crate) latency: Option<u32>,
+    pub(crate) failure: Option<u32>,
 }
 
 impl core::fmt::Debug for Slot {
@@ -82,63 +126,89 @@ impl Table {
     pub(crate) fn params<'a>(&'a self, values: &'a [f32], frames: usize) -> Params<'a> {
         Params::new(values, self.varying.get(..self.used).unwrap_or(&[]), &self.rows, STRIDE, 0, frames)
     }
+
+    /// The next row.
+    fn row(&mut self, frames: usize) -> Option<&mut [f32]> {
+        let begin = self.used * STRIDE;
+        self.rows.get_mut(begin..begin + frames.min(MAX_BLOCK))
+    }
+
+    /// The next row belongs to `param`; gives its first value.
+    fn take(&mut self, param: usize) -> f32 {
+        let first = self.rows.get(self.used * STRIDE).copied().unwrap_or(0.0);
+        if let Some(varying) = self.varying.get_mut(self.used) {
+            let row = u16::try_from(self.used).unwrap_or(0);
+            *varying = Varying { param: u16::try_from(param).unwrap_or(u16::MAX), row };
+            self.used += 1;
+        }
+        first
+    }
 }
 
 impl Slot {
-    /// A parameter takes a value; `smooth` makes it a live jump.
-    pub(crate) fn set(&mut self, param: usize, value: f32, smooth: bool, time: i64) {
-        let Some(state) = self.params.get_mut(param) else { return };
-        let moved = state.moves();
-        let from = state.live(time);
+    /// A parameter takes a value; `smooth` makes it a live jump. A value that is not finite is ignored.
+    pub(crate) fn set(&mut self, param: usize, value: f32, smooth: bool, line: &Timeline, when: When) {
+        let Some(state) = self.params.get_mut(param).filter(|_| value.is_finite()) else { return };
+        let (moved, from) = (state.moves(), state.value(line, when));
         state.target = value;
-        let jumps = smooth && state.smoothing > 0 && from.to_bits() != value.to_bits();
-        state.jump = jumps.then_some((from, time));
-        self.moving = self.moving - usize::from(moved) + usize::from(state.moves());
-        if let Some(current) = self.values.get_mut(param).filter(|_| !state.moves()) {
-            *current = value;
+        if state.lane.is_none() {
+            state.jump = None;
+            if smooth {
+                state.set_out(from, line, when);
+            }
         }
-        self.changed = true;
+        self.moved(param, moved);
     }
 
-    /// A parameter gets a lane, or goes on from where its lane left it to where the hand is. Gives back the old lane.
+    /// A parameter gets a lane, or none: it goes from where it is to where it is led from now on as a live jump does.
+    /// Gives back the old lane.
     pub(crate) fn set_lane(
         &mut self,
         param: usize,
         lane: Option<Owned<Lane>>,
-        time: i64,
+        line: &Timeline,
+        when: When,
     ) -> Option<Owned<Lane>> {
         let Some(state) = self.params.get_mut(param) else { return lane };
-        let moved = state.moves();
-        let from = self.values.get(param).copied().unwrap_or(state.target);
+        let (moved, from) = (state.moves(), state.value(line, when));
         let old = core::mem::replace(&mut state.lane, lane);
-        let leaves = state.lane.is_none() && old.is_some() && state.smoothing > 0;
-        state.jump = leaves.then_some((from, time));
-        self.moving = self.moving - usize::from(moved) + usize::from(state.moves());
+        self.lanes =
+            self.lanes.saturating_sub(usize::from(old.is_some())) + usize::from(state.lane.is_some());
+        state.set_out(from, line, when);
+        self.moved(param, moved);
+        old
+    }
+
+    /// Notes that a parameter was changed from outside; `before` says whether it was moving.
+    fn moved(&mut self, param: usize, before: bool) {
+        let Some(state) = self.params.get(param) else { return };
+        self.moving = self.moving.saturating_sub(usize::from(before)) + usize::from(state.moves());
         if let Some(current) = self.values.get_mut(param).filter(|_| !state.moves()) {
             *current = state.target;
         }
         self.changed = true;
-        old
     }
 
     /// Puts live jumps at their end.
     pub(crate) fn settle(&mut self) {
+        self.changed = true;
+        if self.moving == 0 {
+            return;
+        }
         for (state, value) in self.params.iter_mut().zip(self.values.iter_mut()) {
             if state.jump.take().is_some() && state.lane.is_none() {
-                (*value, self.moving) = (state.target, self.moving.saturating_sub(1));
+                *value = state.target;
             }
         }
-        self.changed = true;
+        self.moving = self.lanes;
     }
 
-    /// Evaluates all parameters for a block of `frames` frames at executor time `time`, for a node that lags behind the
-    /// sources by `arrival` frames. Nothing to do, and no cost, where no parameter moves.
+    /// Evaluates all parameters for a block of `frames` frames. Nothing to do, and no cost, where no parameter moves.
     pub(crate) fn evaluate(
         &mut self,
         kernels: Kernels,
         line: &Timeline,
-        time: i64,
-        arrival: u32,
+        when: When,
         frames: usize,
         table: &mut Table,
     ) {
@@ -146,75 +216,102 @@ impl Slot {
         if self.moving == 0 {
             return;
         }
+        let mut lanes_left = self.lanes;
         for (index, (state, value)) in self.params.iter_mut().zip(self.values.iter_mut()).enumerate() {
             if !state.moves() {
                 continue;
             }
             let was = *value;
-            let row = table.rows.get_mut(table.used * STRIDE..table.used * STRIDE + frames.min(MAX_BLOCK));
-            let constant = match (&mut state.lane, state.jump) {
-                (Some(lane), _) => follow(lane, line, time - i64::from(arrival), frames, row),
-                (None, Some(jump)) => {
-                    let ramp = state.ramp(jump, time);
-                    if ramp.is_finished() {
-                        (state.jump, self.moving) = (None, self.moving.saturating_sub(1));
-                        Some(state.target)
-                    } else {
-                        row.and_then(|row| {
-                            kernels.fill_ramp(row, ramp);
-                            None
-                        })
-                    }
-                }
-                (None, None) => Some(state.target),
+            lanes_left = lanes_left.saturating_sub(usize::from(state.lane.is_some()));
+            // Lanes are exact whatever happens; jumps take the rows that are left.
+            let room = table.used + lanes_left < MAX_VARYING;
+            let row = table.row(frames).filter(|_| room);
+            let constant = match (&mut state.lane, row) {
+                (Some(_), Some(row)) => state.follow(kernels, line, when, row),
+                (None, Some(row)) => state.approach(kernels, when.time, row),
+                (_, None) => Some(state.value(line, when)),
             };
-            match constant {
-                Some(constant) => *value = constant,
-                None => {
-                    *value = table.rows.get(table.used * STRIDE).copied().unwrap_or(was);
-                    if let Some(varying) = table.varying.get_mut(table.used) {
-                        let row = u16::try_from(table.used).unwrap_or(0);
-                        *varying = Varying { param: u16::try_from(index).unwrap_or(u16::MAX), row };
-                        table.used += 1;
-                    }
-                    self.changed = true;
-                }
+            if state.jump.is_some_and(|(_, since)| when.time - since >= state.smoothing) {
+                state.jump = None;
+                self.moving = self.moving.saturating_sub(usize::from(state.lane.is_none()));
             }
-            self.changed |= value.to_bits() != was.to_bits();
+            *value = constant.unwrap_or_else(|| table.take(index));
+            self.changed |= constant.is_none() || value.to_bits() != was.to_bits();
         }
     }
 }
 
-/// The values of `lane` while the time line goes its way from `time` on: the value, where there is but one; otherwise the
-/// row is filled.
-fn follow(
-    lane: &mut Lane,
-    line: &Timeline,
-    time: i64,
-    frames: usize,
-    row: Option<&mut [f32]>,
-) -> Option<f32> {
-    let (now, left) = line.at(time);
-    if usize::try_from(left).is_ok_and(|left| left >= frames) {
-        if !now.rolling {
-            return lane.value(now.position);
+impl ParamState {
+    /// Fills `row` with the way to the hand; gives the value instead, where it is there.
+    fn approach(&self, kernels: Kernels, time: i64, row: &mut [f32]) -> Option<f32> {
+        let Some(ramp) = self.jump.map(|jump| self.ramp(jump, time)).filter(|ramp| !ramp.is_finished())
+        else {
+            return Some(self.target);
+        };
+        kernels.fill_ramp(row, ramp);
+        None
+    }
+
+    /// Fills `row` with the values of the lane, and the way to it; gives the value instead, where there is but one.
+    fn follow(&mut self, kernels: Kernels, line: &Timeline, when: When, row: &mut [f32]) -> Option<f32> {
+        let jump = self.jump.map(|(from, since)| (from, self.share(since, when.time)));
+        let jump = jump.filter(|(_, share)| !share.is_finished());
+        let lane = self.lane.as_mut()?;
+        let time = when.time - i64::from(when.arrival);
+        if jump.is_none() && when.before.is_none() {
+            return lane_values(lane, line, time, row);
         }
-        if let Some(constant) = lane.constant(now.position, frames) {
-            return Some(constant);
+        fill(lane, line, time, row);
+        let mut shares = [0.0; MAX_BLOCK];
+        let shares = shares.get_mut(..row.len())?;
+        if let Some((arrival, done)) = when.before {
+            let mut before = [0.0; MAX_BLOCK];
+            let before = before.get_mut(..row.len())?;
+            fill(lane, line, when.time - i64::from(arrival), before);
+            kernels.fill_ramp(shares, Ramp { from: 0.0, to: 1.0, position: done, length: FADE });
+            for ((value, before), share) in row.iter_mut().zip(before).zip(&*shares) {
+                *value = between(*before, *value, *share);
+            }
+        }
+        if let Some((from, share)) = jump {
+            kernels.fill_ramp(shares, share);
+            row.iter_mut().zip(&*shares).for_each(|(value, share)| *value = between(from, *value, *share));
+        }
+        None
+    }
+}
+
+/// From `a` to `b`, the share `share` of the way; exactly `b` at its end, whatever the rounding.
+fn between(a: f32, b: f32, share: f32) -> f32 {
+    if share < 1.0 { a + (b - a) * share } else { b }
+}
+
+/// The value of `lane` while the time line goes its way from `time` on, where there is but one; otherwise `row` is filled.
+fn lane_values(lane: &mut Lane, line: &Timeline, time: i64, row: &mut [f32]) -> Option<f32> {
+    let (now, left) = line.at(time);
+    if usize::try_from(left).is_ok_and(|left| left >= row.len()) {
+        let constant =
+            if now.rolling { lane.constant(now.position, row.len()) } else { lane.value(now.position) };
+        if constant.is_some() {
+            return constant;
         }
     }
-    let row = row?;
+    fill(lane, line, time, row);
+    None
+}
+
+/// Fills `row` with the values of `lane` while the time line goes its way from `time` on.
+fn fill(lane: &mut Lane, line: &Timeline, time: i64, row: &mut [f32]) {
     let mut done = 0;
     while let Some(rest) = row.get_mut(done..).filter(|rest| !rest.is_empty()) {
         let (now, left) = line.at(time.saturating_add_unsigned(done as u64));
-        let count = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
-        let stretch = rest.get_mut(..count)?;
+        let count = usize::try_from(left).unwrap_or(usize::MAX).clamp(1, rest.len());
+        let stretch = rest.get_mut(..count).unwrap_or(&mut []);
         if now.rolling {
             lane.fill(now.position, stretch);
         } else {
             stretch.fill(lane.value(now.position).unwrap_or(0.0));
         }
-        done += count.max(1);
+        done += count;
     }
-    None
 }

@@ -9,6 +9,10 @@ use omega_processor::Transport;
 /// Frames of the shortest loop.
 pub const MIN_LOOP: i64 = 64;
 
+/// The position farthest from frame zero, either way, that can be located or looped (761,000 years at 48 kHz): sums of
+/// positions and lengths never overflow.
+pub const MAX_POSITION: i64 = 1 << 60;
+
 /// A loop: `begin` is played after the frame before `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoopRange {
@@ -17,10 +21,11 @@ pub struct LoopRange {
 }
 
 impl LoopRange {
-    /// From `begin` up to, not including, `end`; `None` when shorter than [`MIN_LOOP`].
+    /// From `begin` up to, not including, `end`; `None` when shorter than [`MIN_LOOP`] or beyond [`MAX_POSITION`].
     #[must_use]
     pub fn new(begin: i64, end: i64) -> Option<Self> {
-        (end.checked_sub(begin)? >= MIN_LOOP).then_some(Self { begin, end })
+        let sound = begin >= -MAX_POSITION && end <= MAX_POSITION;
+        (sound && end.checked_sub(begin)? >= MIN_LOOP).then_some(Self { begin, end })
     }
 
     /// First frame.
@@ -50,12 +55,12 @@ impl Piece {
     /// The transport at `time`, and for how many frames it goes on without a jump. Before the piece begins it is
     /// continued backwards, as if it had always been.
     fn at(&self, time: i64) -> (Transport, i64) {
-        let passed = time - self.time;
-        let clock = self.clock + passed;
+        let passed = time.saturating_sub(self.time);
+        let clock = self.clock.saturating_add(passed);
         if !self.rolling {
             return (Transport { position: self.position, clock, rolling: false }, i64::MAX);
         }
-        let straight = self.position + passed;
+        let straight = self.position.saturating_add(passed);
         let (position, left) = match self.range {
             Some(range) if self.position < range.end => {
                 let beyond = straight - range.end;
@@ -72,8 +77,9 @@ impl Piece {
     }
 }
 
-/// Commands of the transport that are remembered: more than a hand can give within the longest latency.
-const PIECES: usize = 32;
+/// Moments at which the transport was commanded that are remembered: more than a hand can give within the longest
+/// latency. Of commands at one moment only what comes out of them is.
+const PIECES: usize = 256;
 
 /// The transport and its past. All calls are real-time safe.
 #[derive(Clone, Debug)]
@@ -131,8 +137,9 @@ impl Timeline {
         });
     }
 
-    /// Jumps, and forgets the past: delay lines are flushed, so nothing from before is heard again.
+    /// Jumps (at most to [`MAX_POSITION`]), and forgets the past: delay lines are flushed, so nothing from before is heard again.
     pub fn locate(&mut self, time: i64, position: i64) {
+        let position = position.clamp(-MAX_POSITION, MAX_POSITION);
         let (rolling, range) = (self.now(time).rolling, self.range());
         self.used = 0;
         self.push(Piece { time, position, clock: position, rolling, range });
@@ -149,6 +156,11 @@ impl Timeline {
     }
 
     fn push(&mut self, piece: Piece) {
+        let last = self.used.checked_sub(1).and_then(|last| self.pieces.get_mut(last));
+        if let Some(last) = last.filter(|last| last.time == piece.time) {
+            *last = piece;
+            return;
+        }
         if self.used == PIECES {
             self.pieces.rotate_left(1);
             self.used -= 1;
@@ -202,6 +214,7 @@ mod tests {
         assert_eq!(line.now(1000).position, 1500);
         assert!(LoopRange::new(0, MIN_LOOP - 1).is_none());
         assert!(LoopRange::new(i64::MIN, i64::MAX).is_none());
+        assert!(LoopRange::new(0, i64::MAX).is_none() && LoopRange::new(i64::MIN, 0).is_none());
     }
 
     #[test]
@@ -211,5 +224,34 @@ mod tests {
             if time % 2 == 0 { line.play(time, false) } else { line.stop(time) }
         }
         assert_eq!(line.now(1000).position, 500);
+        assert_eq!(line.now(998).position, 499);
+    }
+
+    #[test]
+    fn of_commands_at_one_moment_the_outcome_is_remembered() {
+        let mut line = Timeline::default();
+        line.play(0, true);
+        for turn in 0..1000 {
+            line.set_loop(500, LoopRange::new(turn, turn + 64));
+            line.stop(500);
+            line.play(500, false);
+        }
+        assert_eq!((line.now(400).position, line.now(600).position), (400, 600));
+        assert_eq!(line.at(400).1, 100);
+    }
+
+    #[test]
+    fn the_ends_of_time_are_survived() {
+        for position in [i64::MIN, i64::MAX] {
+            let mut line = Timeline::default();
+            line.locate(0, position);
+            line.play(0, true);
+            assert_eq!(line.now(0).position, position.clamp(-MAX_POSITION, MAX_POSITION));
+            for time in [i64::MIN, -1, 0, 1, i64::MAX] {
+                assert!(line.at(time).1 > 0);
+            }
+            line.set_loop(i64::MAX, LoopRange::new(MAX_POSITION - 64, MAX_POSITION));
+            assert!(line.at(i64::MAX).1 > 0);
+        }
     }
 }

@@ -22,10 +22,10 @@ mod schedule;
 mod spec;
 mod transition;
 
-pub use schedule::{DelayLine, DelayStep, MixInput, MixStep, PortBuffer, Schedule, ScheduledNode, Step};
+pub use schedule::{DelayLine, MixInput, MixStep, PortBuffer, Schedule, ScheduledNode, Step, Tap};
 pub use spec::{
-    ChannelMap, EdgeId, EdgeSpec, Fade, GraphSpec, MAX_FEEDBACK, MAX_LATENCY, MAX_SHIFT, MeterId, MeterSpec,
-    NodeId, NodeSpec, Port, Role,
+    ChannelMap, EdgeId, EdgeSpec, Fade, GraphSpec, MAX_ARRIVAL, MAX_DELAY_MEMORY, MAX_EDGES, MAX_FEEDBACK,
+    MAX_LATENCY, MAX_NODES, MAX_SHIFT, MeterId, MeterSpec, NodeId, NodeSpec, Port, Role,
 };
 pub use transition::transition;
 
@@ -37,6 +37,12 @@ pub enum CompileError {
     DuplicateId {
         /// `node`, `edge` or `meter`.
         what: &'static str,
+        /// The id.
+        id: u64,
+    },
+    /// An edge's id has the bit [`EdgeId::LEAVING`] set, which is the compiler's own.
+    #[error("edge {id:#x} uses an id that is reserved: the topmost bit must be clear")]
+    ReservedId {
         /// The id.
         id: u64,
     },
@@ -108,10 +114,15 @@ pub struct Compiled {
 /// # Errors
 /// See [`CompileError`]; nothing is changed then, and the old schedule goes on.
 pub fn compile(spec: &GraphSpec) -> Result<Compiled, CompileError> {
-    let graph = passes::validate::run(spec)?;
+    passes::validate::ids(spec)?;
+    compile_validated(passes::validate::run(spec)?)
+}
+
+/// The passes behind [`validate`](passes::validate).
+fn compile_validated(graph: passes::Graph<'_>) -> Result<Compiled, CompileError> {
     let graph = passes::prune::run(graph);
     let order = passes::sort::run(&graph)?;
-    let (plan, notices) = passes::latency::run(&graph, &order);
+    let (plan, notices) = passes::latency::run(&graph, &order)?;
     let batches = passes::partition::run(&graph, &order);
     let schedule = passes::buffers::run(&graph, &plan, &batches);
     Ok(Compiled { schedule, notices })

@@ -56,26 +56,31 @@ pub struct MixStep {
     pub wide: bool,
 }
 
-/// Moves a port through a delay line.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DelayStep {
-    /// Index in [`Schedule::delays`].
-    pub line: u32,
-    /// Read from here …
-    pub source: PortBuffer,
-    /// … and written here, the line's delay later.
-    pub target: PortBuffer,
-}
-
-/// A delay line; its memory lives as long as its edge does.
+/// What a node put out, kept for as long as somebody reads it later. One line serves all delayed edges of its node, so
+/// that an edge that is new finds the past there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DelayLine {
-    /// The edge it belongs to.
-    pub edge: EdgeId,
-    /// Frames.
-    pub delay: u32,
+    /// The node whose output it holds.
+    pub node: NodeId,
     /// Channels.
     pub channels: u16,
+    /// Frames of the longest tap.
+    pub delay: u32,
+}
+
+/// Where an edge reads a delay line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tap {
+    /// The edge.
+    pub edge: EdgeId,
+    /// Index in [`Schedule::lines`].
+    pub line: u32,
+    /// Frames. For feedback at least as many as are processed at once: it is read before the line is written.
+    pub delay: u32,
+    /// Whether the edge comes or goes.
+    pub fade: Fade,
+    /// A feedback send.
+    pub feedback: bool,
 }
 
 /// One step of a block's work.
@@ -83,21 +88,19 @@ pub struct DelayLine {
 pub enum Step {
     /// Sum into a channel.
     Mix(MixStep),
-    /// Write to a delay line, then read from it.
-    Delay(DelayStep),
-    /// Read from a feedback line (it is written later in the block).
-    FeedbackRead {
-        /// Index in [`Schedule::delays`].
+    /// Write a port to a delay line.
+    LineWrite {
+        /// Index in [`Schedule::lines`].
         line: u32,
-        /// Written here.
-        target: PortBuffer,
-    },
-    /// Write to a feedback line.
-    FeedbackWrite {
-        /// Index in [`Schedule::delays`].
-        line: u32,
-        /// Read from here.
+        /// What to write.
         source: PortBuffer,
+    },
+    /// Read from a delay line, which was written before in the same block, or will be (feedback).
+    LineRead {
+        /// Index in [`Schedule::taps`].
+        tap: u32,
+        /// Where to.
+        target: PortBuffer,
     },
     /// Bring in hardware channels.
     Input {
@@ -140,8 +143,10 @@ pub struct Schedule {
     pub steps: Box<[Step]>,
     /// Terms of all sums.
     pub mix_inputs: Box<[MixInput]>,
-    /// Delay lines, feedback lines among them.
-    pub delays: Box<[DelayLine]>,
+    /// Delay lines, by the order of their nodes' ids.
+    pub lines: Box<[DelayLine]>,
+    /// Delayed edges, feedback sends among them.
+    pub taps: Box<[Tap]>,
     /// Meters.
     pub meters: Box<[MeterId]>,
     /// Channel buffers needed.

@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u64);
 
-/// A cable. Cables into one port are summed in the order of their ids.
+/// A cable. Cables into one port are summed in the order of their ids. The topmost bit is the compiler's own, see
+/// [`EdgeId::LEAVING`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EdgeId(pub u64);
 
@@ -18,6 +19,15 @@ pub const MAX_LATENCY: u32 = 1 << 20;
 pub const MAX_FEEDBACK: u32 = 1 << 20;
 /// Greatest shift of an edge either way, in frames.
 pub const MAX_SHIFT: i32 = 1 << 20;
+
+/// Greatest lag of any point of a graph behind its sources, in frames (87 s at 48 kHz).
+pub const MAX_ARRIVAL: u32 = 1 << 22;
+/// Samples that the delay lines of a graph may hold together (2 GiB).
+pub const MAX_DELAY_MEMORY: u64 = 1 << 29;
+/// Most nodes of a graph.
+pub const MAX_NODES: usize = 1 << 20;
+/// Most edges of a graph.
+pub const MAX_EDGES: usize = 1 << 22;
 
 /// What a node does with the sum of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

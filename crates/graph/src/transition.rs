@@ -2,48 +2,77 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{CompileError, EdgeId, EdgeSpec, Fade, GraphSpec, NodeSpec, Schedule, compile};
+use crate::passes::validate;
+use crate::{CompileError, Compiled, EdgeId, EdgeSpec, Fade, GraphSpec, NodeId, NodeSpec, Schedule, compile};
 
-/// Set in the id of an edge that fades out while its successor of the same id fades in.
-const LEAVING: u64 = 1 << 63;
+impl EdgeId {
+    /// Set in the id of an edge that fades out while its successor of the same id fades in. Specifications leave this
+    /// bit clear.
+    pub const LEAVING: u64 = 1 << 63;
 
-/// The graphs to go through from `old`, of which `running` is the schedule, to `new`, without `new` itself: each is adopted, its fade runs to the end, then the
-/// next one follows.
+    /// The edge that this one was before the transition began.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0 & !Self::LEAVING)
+    }
+}
+
+/// The schedules to go through from `old`, of which `running` is the schedule, to `new`, which is the last of them: each
+/// is adopted, its fade runs to the end, then the next one follows.
 ///
-/// - Nothing when no cable changes: `new` may be adopted at once.
-/// - Normally one: both graphs in one, cables that go fading out while those that come fade in.
-/// - Two where both together would make a cycle: first all that goes fades out, then all that comes fades in.
-/// - Nothing when a node changed its shape under the same id (give such nodes a new id to have them cross-faded).
+/// 1. Where cables change: both graphs in one, cables that go fading out while those that come fade in. Where both
+///    together would make a cycle these are two: first all that goes fades out, then all that comes fades in.
+/// 2. Where a delay falls to none: the new graph with all delay lines, so that the delay fades too.
+/// 3. The new graph.
 ///
-/// Edges that had a delay line keep one, even where the new delay is zero, so that the delay can be cross-faded too.
-#[must_use]
-pub fn transition(old: &GraphSpec, running: &Schedule, new: &GraphSpec) -> Vec<GraphSpec> {
-    let lines: HashSet<EdgeId> = running.delays.iter().map(|line| line.edge).collect();
+/// A node that changes its shape under the same id is not faded, nor is anything else then: give such nodes a new id.
+///
+/// # Errors
+/// The new graph was refused.
+pub fn transition(
+    old: &GraphSpec,
+    running: &Schedule,
+    new: &GraphSpec,
+) -> Result<Vec<Compiled>, CompileError> {
+    let last = compile(new)?;
+    let nodes: HashMap<NodeId, &NodeSpec> = new.nodes.iter().map(|node| (node.id, node)).collect();
+    if old.nodes.iter().any(|node| nodes.get(&node.id).is_some_and(|new| !same_shape(node, new))) {
+        return Ok(vec![last]);
+    }
+    let mut stages = both(old, running, new, &nodes)?;
+    let before = stages.last().map_or(running, |stage| &stage.schedule);
+    stages.extend(with_lines(before, new, &last.schedule)?);
+    stages.push(last);
+    Ok(stages)
+}
+
+/// The first stage: empty where no cable changes.
+fn both(
+    old: &GraphSpec,
+    running: &Schedule,
+    new: &GraphSpec,
+    nodes: &HashMap<NodeId, &NodeSpec>,
+) -> Result<Vec<Compiled>, CompileError> {
+    let tapped: HashSet<EdgeId> = running.taps.iter().map(|tap| tap.edge).collect();
     let before: HashMap<EdgeId, &EdgeSpec> = old.edges.iter().map(|edge| (edge.id, edge)).collect();
     let after: HashMap<EdgeId, &EdgeSpec> = new.edges.iter().map(|edge| (edge.id, edge)).collect();
     let coming = new.edges.iter().map(|edge| {
         let stays = before.get(&edge.id).is_some_and(|old| same(old, edge));
-        EdgeSpec {
-            fade: if stays { Fade::Steady } else { Fade::In },
-            keep_line: stays && lines.contains(&edge.id),
-            ..edge.clone()
-        }
+        let keep_line = stays && tapped.contains(&edge.id);
+        EdgeSpec { fade: if stays { Fade::Steady } else { Fade::In }, keep_line, ..edge.clone() }
     });
     let coming: Vec<EdgeSpec> = coming.collect();
     let going = old.edges.iter().filter_map(|edge| {
         let id = match after.get(&edge.id) {
             Some(new) if same(edge, new) => return None,
-            Some(_) => EdgeId(edge.id.0 | LEAVING),
+            Some(_) => EdgeId(edge.id.0 | EdgeId::LEAVING),
             None => edge.id,
         };
-        Some(EdgeSpec { id, fade: Fade::Out, keep_line: lines.contains(&edge.id), ..edge.clone() })
+        Some(EdgeSpec { id, fade: Fade::Out, keep_line: tapped.contains(&edge.id), ..edge.clone() })
     });
     let going: Vec<EdgeSpec> = going.collect();
-    let fades = !going.is_empty() || coming.iter().any(|edge| edge.fade != Fade::Steady);
-    let nodes: HashMap<_, &NodeSpec> = new.nodes.iter().map(|node| (node.id, node)).collect();
-    let reshaped = old.nodes.iter().any(|node| nodes.get(&node.id).is_some_and(|new| !same_shape(node, new)));
-    if reshaped || !(fades || latencies_differ(old, &nodes)) {
-        return Vec::new();
+    if going.is_empty() && coming.iter().all(|edge| edge.fade == Fade::Steady) {
+        return Ok(Vec::new());
     }
     let leaving = old.nodes.iter().filter(|node| !nodes.contains_key(&node.id)).cloned();
     let union = GraphSpec {
@@ -51,15 +80,34 @@ pub fn transition(old: &GraphSpec, running: &Schedule, new: &GraphSpec) -> Vec<G
         edges: coming.iter().chain(&going).cloned().collect(),
         meters: new.meters.clone(),
     };
-    if !matches!(compile(&union), Err(CompileError::Cycle { .. })) {
-        return vec![union];
+    match validate::run(&union).and_then(crate::compile_validated) {
+        // Together too long for the limits, or a cycle: one after the other then.
+        Err(CompileError::Cycle { .. } | CompileError::OutOfBounds { .. }) => {}
+        compiled => return Ok(vec![compiled?]),
     }
     let fade_out = old.edges.iter().map(|edge| {
         let stays = after.get(&edge.id).is_some_and(|new| same(edge, new));
-        EdgeSpec { fade: if stays { Fade::Steady } else { Fade::Out }, ..edge.clone() }
+        let keep_line = tapped.contains(&edge.id);
+        EdgeSpec { fade: if stays { Fade::Steady } else { Fade::Out }, keep_line, ..edge.clone() }
     });
     let fade_out = GraphSpec { edges: fade_out.collect(), ..old.clone() };
-    vec![fade_out, GraphSpec { edges: coming, ..new.clone() }]
+    Ok(vec![compile(&fade_out)?, compile(&GraphSpec { edges: coming, ..new.clone() })?])
+}
+
+/// `new` with the delay lines that `before` has, if one of them lasts only for the fade to no delay.
+fn with_lines(before: &Schedule, new: &GraphSpec, last: &Schedule) -> Result<Option<Compiled>, CompileError> {
+    let kept: HashSet<EdgeId> = last.taps.iter().map(|tap| tap.edge).collect();
+    let falls = |edge: &EdgeId| !kept.contains(edge);
+    let delayed = before.taps.iter().filter(|tap| tap.delay > 0 && tap.fade != Fade::Out);
+    let falling: HashSet<EdgeId> = delayed.map(|tap| tap.edge).filter(falls).collect();
+    let edges =
+        new.edges.iter().map(|edge| EdgeSpec { keep_line: falling.contains(&edge.id), ..edge.clone() });
+    let edges: Vec<EdgeSpec> = edges.collect();
+    if edges.iter().any(|edge| edge.keep_line) {
+        compile(&GraphSpec { edges, ..new.clone() }).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 /// The same sound goes the same way.
@@ -70,8 +118,4 @@ fn same(a: &EdgeSpec, b: &EdgeSpec) -> bool {
 
 fn same_shape(a: &NodeSpec, b: &NodeSpec) -> bool {
     (a.role, a.inputs, a.outputs, &a.aux) == (b.role, b.inputs, b.outputs, &b.aux)
-}
-
-fn latencies_differ(old: &GraphSpec, new: &HashMap<crate::NodeId, &NodeSpec>) -> bool {
-    old.nodes.iter().any(|node| new.get(&node.id).is_some_and(|new| new.latency != node.latency))
 }

@@ -1,8 +1,8 @@
 //! What the compiler promises of a schedule, on graphs small enough to be followed by hand.
 
 use omega_graph::{
-    ChannelMap, CompileError, EdgeId, EdgeSpec, Fade, GraphSpec, MeterId, MeterSpec, NodeId, NodeSpec,
-    Notice, Port, Role, Schedule, Step, compile, transition,
+    ChannelMap, CompileError, EdgeId, EdgeSpec, Fade, GraphSpec, MAX_ARRIVAL, MAX_LATENCY, MeterId,
+    MeterSpec, NodeId, NodeSpec, Notice, Port, Role, Schedule, Step, compile, transition,
 };
 
 fn node(id: u64, latency: u32) -> NodeSpec {
@@ -26,7 +26,7 @@ fn schedule(nodes: Vec<NodeSpec>, edges: Vec<EdgeSpec>) -> Schedule {
 }
 
 fn delay_of(schedule: &Schedule, id: EdgeId) -> Option<u32> {
-    schedule.delays.iter().find(|line| line.edge == id).map(|line| line.delay)
+    schedule.taps.iter().find(|tap| tap.edge == id).map(|tap| tap.delay)
 }
 
 #[test]
@@ -36,7 +36,25 @@ fn the_shorter_way_waits_for_the_longer_one() {
     let schedule = schedule(nodes, edges);
     assert_eq!(schedule.latency, 512);
     assert_eq!(delay_of(&schedule, EdgeId(3004)), Some(512));
-    assert_eq!(schedule.delays.len(), 1);
+    assert_eq!((schedule.taps.len(), schedule.lines.len()), (1, 1));
+}
+
+#[test]
+fn delayed_edges_of_one_node_share_its_line() {
+    let nodes = vec![source(1), node(2, 512), node(3, 100), output(4), output(5)];
+    let mut early = edge(1, 5);
+    early.shift = 7;
+    let edges = vec![edge(1, 2), edge(1, 3), edge(2, 4), edge(3, 4), edge(1, 4), early];
+    let schedule = schedule(nodes, edges);
+    let of_source = schedule.lines.iter().position(|line| line.node == NodeId(1)).expect("a line");
+    assert_eq!((schedule.lines[of_source].delay, schedule.lines.len()), (519, 2));
+    let taps = schedule.taps.iter().filter(|tap| tap.line as usize == of_source);
+    assert_eq!(
+        taps.map(|tap| (tap.edge, tap.delay)).collect::<Vec<_>>(),
+        [(EdgeId(1004), 512), (EdgeId(1005), 519)]
+    );
+    let writes = schedule.steps.iter().filter(|step| matches!(step, Step::LineWrite { .. }));
+    assert_eq!(writes.count(), 2, "a line is written once");
 }
 
 #[test]
@@ -144,29 +162,89 @@ fn nonsense_is_refused_by_name() {
     assert!(refuse(vec![source(1), output(2)], vec![feedback]).contains("at least 1"));
 }
 
+fn spec(nodes: Vec<NodeSpec>, edges: Vec<EdgeSpec>) -> GraphSpec {
+    GraphSpec { nodes, edges, meters: Vec::new() }
+}
+
+fn stages(old: &GraphSpec, new: &GraphSpec) -> Vec<Schedule> {
+    let running = compile(old).expect("valid").schedule;
+    let stages = transition(old, &running, new).expect("valid");
+    let stages: Vec<Schedule> = stages.into_iter().map(|stage| stage.schedule).collect();
+    assert_eq!(stages.last(), Some(&compile(new).expect("valid").schedule));
+    stages
+}
+
+/// Terms that come and terms that go, of a schedule on two channels.
+fn fades(schedule: &Schedule) -> (usize, usize) {
+    let count = |fade| schedule.mix_inputs.iter().filter(|term| term.fade == fade).count() / 2;
+    (count(Fade::In), count(Fade::Out))
+}
+
 #[test]
 fn a_transition_holds_both_ways() {
-    let old = GraphSpec { nodes: vec![source(1), output(9)], edges: vec![edge(1, 9)], meters: vec![] };
-    let nodes = vec![source(1), node(2, 64), output(9)];
-    let new = GraphSpec { nodes, edges: vec![edge(1, 2), edge(2, 9)], meters: vec![] };
-    let running = compile(&old).expect("valid").schedule;
-    let ways = transition(&old, &running, &new);
-    assert_eq!(ways.len(), 1);
-    let fades: Vec<Fade> = ways[0].edges.iter().map(|edge| edge.fade).collect();
-    assert_eq!(fades, [Fade::In, Fade::In, Fade::Out]);
-    assert!(compile(&ways[0]).is_ok());
-    assert!(transition(&new, &running, &new).is_empty());
+    let old = spec(vec![source(1), output(9)], vec![edge(1, 9)]);
+    let new = spec(vec![source(1), node(2, 64), output(9)], vec![edge(1, 2), edge(2, 9)]);
+    let ways = stages(&old, &new);
+    assert_eq!(ways.len(), 2);
+    assert_eq!((fades(&ways[0]), ways[0].fading), ((2, 1), true));
+    assert_eq!(delay_of(&ways[0], EdgeId(1009)), Some(64), "what goes is in step with what comes");
+    assert_eq!(stages(&new, &new).len(), 1);
+}
+
+#[test]
+fn an_edge_that_changes_under_its_id_goes_and_comes() {
+    let mut half = edge(1, 9);
+    half.map = ChannelMap::List(vec![(0, 0, 0.5), (1, 1, 0.5)]);
+    let old = spec(vec![source(1), node(2, 64), output(9)], vec![edge(1, 9), edge(1, 2), edge(2, 9)]);
+    let new = spec(old.nodes.clone(), vec![half.clone(), edge(1, 2), edge(2, 9)]);
+    let ways = stages(&old, &new);
+    assert_eq!((ways.len(), fades(&ways[0])), (2, (1, 1)));
+    let gone = EdgeId(half.id.0 | EdgeId::LEAVING);
+    assert_eq!(gone.before(), half.id);
+    assert_eq!((delay_of(&ways[0], half.id), delay_of(&ways[0], gone)), (Some(64), Some(64)));
+    assert_eq!(ways[0].lines.len(), 1, "both read one line");
+    assert!(compile(&spec(old.nodes, vec![EdgeSpec { id: gone, ..half }])).is_err(), "reserved");
 }
 
 #[test]
 fn a_reversed_cable_fades_out_before_it_fades_in() {
     let nodes = || vec![source(5), node(1, 0), node(2, 0), output(9)];
-    let old = GraphSpec { nodes: nodes(), edges: vec![edge(5, 1), edge(1, 2), edge(2, 9)], meters: vec![] };
-    let new = GraphSpec { nodes: nodes(), edges: vec![edge(5, 2), edge(2, 1), edge(1, 9)], meters: vec![] };
-    let running = compile(&old).expect("valid").schedule;
-    let ways = transition(&old, &running, &new);
-    assert_eq!(ways.len(), 2);
-    assert!(ways.iter().all(|spec| compile(spec).is_ok()));
-    assert!(ways[0].edges.iter().all(|edge| edge.fade == Fade::Out));
-    assert!(ways[1].edges.iter().all(|edge| edge.fade == Fade::In));
+    let old = spec(nodes(), vec![edge(5, 1), edge(1, 2), edge(2, 9)]);
+    let new = spec(nodes(), vec![edge(5, 2), edge(2, 1), edge(1, 9)]);
+    let ways = stages(&old, &new);
+    assert_eq!(ways.iter().map(fades).collect::<Vec<_>>(), [(0, 3), (3, 0), (0, 0)]);
+}
+
+#[test]
+fn a_delay_that_falls_to_none_keeps_its_line_for_the_fade() {
+    let old = spec(vec![source(1), node(2, 64), output(9)], vec![edge(1, 9), edge(1, 2), edge(2, 9)]);
+    let shorter = |latency| spec(vec![source(1), node(2, latency), output(9)], old.edges.clone());
+    assert_eq!(stages(&old, &shorter(32)).len(), 1, "the line stays anyway");
+    let ways = stages(&old, &shorter(0));
+    assert_eq!((ways.len(), delay_of(&ways[0], EdgeId(1009))), (2, Some(0)));
+    let removed = spec(vec![source(1), output(9)], vec![edge(1, 9)]);
+    let ways = stages(&old, &removed);
+    let delays: Vec<_> = ways.iter().map(|way| delay_of(way, EdgeId(1009))).collect();
+    assert_eq!(delays, [Some(64), Some(0), None], "first the cables, then the delay");
+    assert_eq!(stages(&removed, &old).len(), 2);
+}
+
+#[test]
+fn what_does_not_fit_together_goes_one_after_the_other() {
+    let mut nodes = vec![source(1), output(9)];
+    nodes.extend((10..=10 + u64::from(MAX_ARRIVAL / MAX_LATENCY)).map(|id| node(id, MAX_LATENCY)));
+    let ids: Vec<u64> = nodes.iter().map(|node| node.id.0).filter(|id| *id != 9).chain([9]).collect();
+    let chain = spec(nodes, ids.windows(2).map(|pair| edge(pair[0], pair[1])).collect());
+    let refused = compile(&chain).expect_err("too long").to_string();
+    assert!(refused.contains("the latency up to its output"), "{refused}");
+    let wide = |id, latency| NodeSpec { inputs: 64, outputs: 64, latency, ..node(id, 0) };
+    let waiting = |range: std::ops::Range<u64>| {
+        let nodes = range.clone().map(|id| wide(id, 0)).chain([source(1), output(9), wide(10, MAX_LATENCY)]);
+        let edges = range.flat_map(|id| [edge(1, id), edge(id, 9)]).chain([edge(1, 10), edge(10, 9)]);
+        spec(nodes.collect(), edges.collect())
+    };
+    let refused = compile(&waiting(20..30)).expect_err("too much memory").to_string();
+    assert!(refused.contains("memory of delay lines"), "{refused}");
+    let ways = stages(&waiting(20..25), &waiting(30..35));
+    assert_eq!(ways.iter().map(fades).collect::<Vec<_>>(), [(0, 10), (10, 0), (0, 0)]);
 }

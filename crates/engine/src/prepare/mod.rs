@@ -18,17 +18,18 @@ use alloc::vec::Vec;
 
 use omega_dsp::kernels::Kernels;
 use omega_dsp::simd::Level;
-use omega_graph::{EdgeId, MeterId, NodeId, Schedule, Step};
-use omega_processor::{Event, EventKind, MAX_BLOCK, Processor, Smoothing};
+use omega_graph::{EdgeId, Fade, MeterId, NodeId, Schedule};
+use omega_processor::{Processor, Smoothing};
 use omega_rt::fifo::fifo;
 use omega_rt::latest::latest_value;
 use omega_rt::{AlignedBuffer, Consumer, LatestReader, Owned, PeakCell, Producer, Shared};
 
-use crate::delay::Line;
-use crate::executor::EVENTS;
-use crate::mix::FadeGains;
+use crate::delay::{Line, Ring, Tap};
+use crate::executor::Ends;
+use crate::program::Change;
+use crate::slab::Slab;
 use crate::slot::{MAX_VARYING, ParamState, Slot, Table};
-use crate::{Command, EngineEvent, EngineStatus, Executor, FADE, Lane, LanePoint, Program, STRIDE, Timeline};
+use crate::{Command, EngineEvent, EngineStatus, Executor, Lane, LanePoint, LaneShape, Program, STRIDE};
 
 pub use conductor::{Conductor, Notification, Plan};
 
@@ -68,28 +69,37 @@ impl core::fmt::Debug for NodeSetup {
     }
 }
 
-/// A lane through `points`: sorted by frame (equal frames keep their order), points that are not finite left out.
-/// `None` when none is left.
+/// A lane through `points`: sorted by frame (equal frames keep their order), points that are not finite left out, bows
+/// brought into their range. `None` when no point is left.
 #[must_use]
 pub fn lane(points: &[LanePoint]) -> Option<Lane> {
+    let shape = |shape| match shape {
+        LaneShape::Curve(bow) if bow.is_nan() => LaneShape::Linear,
+        LaneShape::Curve(bow) => LaneShape::Curve(bow.clamp(-20.0, 20.0)),
+        other => other,
+    };
+    let finite = points.iter().filter(|point| point.frame.is_finite() && point.value.is_finite());
     let mut points: Vec<LanePoint> =
-        points.iter().copied().filter(|point| point.frame.is_finite() && point.value.is_finite()).collect();
+        finite.map(|point| LanePoint { shape: shape(point.shape), ..*point }).collect();
     points.sort_by(|a, b| a.frame.total_cmp(&b.frame));
     (!points.is_empty()).then(|| Lane::new(points.into_boxed_slice().into()))
 }
 
-/// What a program takes over: where the nodes and lines of the one before are, and how long those lines are.
+/// What the program sent last has, for the next one to take over.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inventory {
-    nodes: BTreeMap<NodeId, u32>,
+    /// Index and arrival.
+    nodes: BTreeMap<NodeId, (u32, u32)>,
     /// Index, capacity and channels.
-    lines: BTreeMap<EdgeId, (u32, usize, u16)>,
+    lines: BTreeMap<NodeId, (u32, usize, u16)>,
+    /// Delays.
+    taps: BTreeMap<EdgeId, u32>,
 }
 
 impl Inventory {
     /// Index of a node in the program.
     pub(crate) fn node(&self, id: NodeId) -> Option<u32> {
-        self.nodes.get(&id).copied()
+        self.nodes.get(&id).map(|(index, _)| *index)
     }
 }
 
@@ -102,77 +112,123 @@ pub(crate) fn program(
     meters: &mut MeterBank,
     sample_rate: u32,
 ) -> (Program, Inventory) {
-    let mut after = Inventory::default();
-    let (mut slots, mut carried_slots) = (Vec::new(), Vec::new());
-    for (index, node) in (0u32..).zip(&schedule.nodes) {
-        after.nodes.insert(node.id, index);
-        let carried = before.nodes.get(&node.id);
-        carried_slots.extend(carried.map(|&old| (index, old)));
-        let setup = if carried.is_some() { None } else { setups.remove(&node.id) };
-        slots.push(setup.map_or_else(Slot::default, |setup| slot(setup, sample_rate)));
-    }
-    let feedback: Vec<u32> = schedule
-        .steps
-        .iter()
-        .filter_map(|step| if let Step::FeedbackRead { line, .. } = step { Some(*line) } else { None })
-        .collect();
-    let (mut lines, mut carried_lines) = (Vec::new(), Vec::new());
-    for (index, line) in (0u32..).zip(&schedule.delays) {
-        let needed = capacity(line.delay);
-        let old = before.lines.get(&line.edge).filter(|old| old.2 == line.channels);
-        carried_lines.extend(old.map(|old| (index, old.0)));
-        // A line that is taken over as it is needs no memory of its own.
-        let reused = old.is_some_and(|old| old.1 >= needed);
-        let own = if reused { 0 } else { needed };
-        let memory = AlignedBuffer::zeroed(own * usize::from(line.channels));
-        lines.push(Line::new(memory, own, line.delay, feedback.contains(&index)));
-        let kept = old.filter(|_| reused).map_or(needed, |old| old.1);
-        after.lines.insert(line.edge, (index, kept, line.channels));
-    }
+    let (mut after, mut change) = (Inventory::default(), Change::default());
+    let slots = slots(&schedule, setups, before, sample_rate, (&mut after, &mut change));
+    let lines = lines(&schedule, before, (&mut after, &mut change));
+    let taps = taps(&schedule, before, (&mut after, &mut change));
+    change.fades |= schedule.fading || !change.arrivals.is_empty();
     let cells = schedule.meters.iter().map(|id| Shared::from(meters.entry(*id).or_default().clone()));
     let cells: Vec<_> = cells.collect();
     let channels = schedule.channels as usize;
+    let silent = alloc::vec![true; channels].into_boxed_slice().into();
     let program = Program {
         slots: slots.into_boxed_slice().into(),
         lines: lines.into_boxed_slice().into(),
+        taps: taps.into_boxed_slice().into(),
         meters: cells.into_boxed_slice().into(),
-        slab: AlignedBuffer::zeroed(channels * STRIDE),
-        silent: alloc::vec![true; channels].into_boxed_slice().into(),
-        carried_slots: carried_slots.into_boxed_slice().into(),
-        carried_lines: carried_lines.into_boxed_slice().into(),
+        slab: Slab::new(AlignedBuffer::zeroed(channels * STRIDE), silent),
+        change,
         schedule,
     };
     (program, after)
 }
 
-/// Frames of a ring for so long a delay: a block is written before the delayed one is read.
-fn capacity(delay: u32) -> usize {
-    (delay as usize + MAX_BLOCK).next_power_of_two()
+fn slots(
+    schedule: &Schedule,
+    setups: &mut BTreeMap<NodeId, NodeSetup>,
+    before: &Inventory,
+    sample_rate: u32,
+    (after, change): (&mut Inventory, &mut Change),
+) -> Vec<Slot> {
+    let (mut carried, mut arrivals) = (Vec::new(), Vec::new());
+    let slots = (0u32..).zip(&schedule.nodes).map(|(index, node)| {
+        after.nodes.insert(node.id, (index, node.arrival));
+        if let Some((old, arrival)) = before.nodes.get(&node.id) {
+            carried.push((index, *old));
+            if *arrival != node.arrival {
+                arrivals.push((index, *arrival));
+            }
+            return Slot::default();
+        }
+        setups.remove(&node.id).map_or_else(Slot::default, |setup| slot(setup, sample_rate))
+    });
+    let slots = slots.collect();
+    change.slots = carried.into_boxed_slice().into();
+    change.arrivals = arrivals.into_boxed_slice().into();
+    slots
+}
+
+fn lines(
+    schedule: &Schedule,
+    before: &Inventory,
+    (after, change): (&mut Inventory, &mut Change),
+) -> Vec<Line> {
+    let mut carried = Vec::new();
+    let lines = (0u32..).zip(&schedule.lines).map(|(index, line)| {
+        let needed = Line::capacity(line.delay);
+        let old = before.lines.get(&line.node).filter(|old| old.2 == line.channels);
+        carried.extend(old.map(|old| (index, old.0)));
+        // A line that is taken over as it is needs no memory of its own.
+        let reused = old.filter(|old| old.1 >= needed);
+        let own = if reused.is_some() { 0 } else { needed };
+        let kept = reused.map_or(needed, |old| old.1);
+        after.lines.insert(line.node, (index, kept, line.channels));
+        Line::new(Ring::new(AlignedBuffer::zeroed(own * usize::from(line.channels)), own))
+    });
+    let lines = lines.collect();
+    change.lines = carried.into_boxed_slice().into();
+    lines
+}
+
+fn taps(schedule: &Schedule, before: &Inventory, (after, change): (&mut Inventory, &mut Change)) -> Vec<Tap> {
+    change.max_frames = u32::MAX;
+    let taps = schedule.taps.iter().map(|tap| {
+        after.taps.insert(tap.edge, tap.delay);
+        // What comes has no past. What goes may have been renamed. What stays without a tap was not delayed, if its
+        // source was there at all.
+        let source = schedule.lines.get(tap.line as usize).map(|line| line.node);
+        let there = source.is_some_and(|source| before.nodes.contains_key(&source));
+        let past = match tap.fade {
+            Fade::In => None,
+            Fade::Out | Fade::Steady => {
+                before.taps.get(&tap.edge).or_else(|| before.taps.get(&tap.edge.before()))
+            }
+        };
+        let past = past.copied().or((there && tap.fade != Fade::In && !tap.feedback).then_some(0));
+        let past = past.filter(|past| *past != tap.delay);
+        change.fades |= past.is_some();
+        if let Some(past) = past.filter(|_| tap.feedback) {
+            change.max_frames = change.max_frames.min(past);
+        }
+        Tap { delay: tap.delay.into(), before: past.map(i64::from) }
+    });
+    taps.collect()
 }
 
 fn slot(setup: NodeSetup, sample_rate: u32) -> Slot {
+    let finite = |value: f32| if value.is_finite() { value } else { 0.0 };
     let params: Vec<ParamState> = setup
         .params
         .iter()
         .map(|param| ParamState {
-            target: param.value,
+            target: finite(param.value),
             jump: None,
             smoothing: smoothing_frames(param.smoothing, sample_rate),
             lane: lane(&param.lane).map(|lane| Owned::from(Box::new(lane))),
         })
         .collect();
-    let values: Vec<f32> = setup.params.iter().map(|param| param.value).collect();
-    let moving = params.iter().filter(|param| param.lane.is_some()).count();
+    let values: Vec<f32> = params.iter().map(|param| param.target).collect();
+    let lanes = params.iter().filter(|param| param.lane.is_some()).count();
     let batch = setup.processor.as_ref().and_then(|processor| processor.batch());
     Slot {
         processor: setup.processor.map(Owned::from),
         batch,
         params: params.into_boxed_slice().into(),
         values: values.into_boxed_slice().into(),
-        moving,
+        moving: lanes,
+        lanes,
         changed: true,
-        idle: false,
-        failed: false,
+        ..Slot::default()
     }
 }
 
@@ -212,24 +268,7 @@ pub fn engine(level: Level) -> (Executor, Control) {
     let (nothing, _) =
         program(schedule, &mut BTreeMap::new(), &Inventory::default(), &mut MeterBank::new(), 48_000);
     let tables = core::array::from_fn(|_: usize| Table::new(AlignedBuffer::zeroed(MAX_VARYING * STRIDE)));
-    let executor = Executor {
-        program: Box::new(nothing).into(),
-        kernels: Kernels::new(level),
-        commands: command_consumer,
-        events: event_producer,
-        status: status_writer,
-        line: Timeline::default(),
-        time: 0,
-        adopted: -FADE,
-        leap: None,
-        landed: None,
-        fades: FadeGains::new(),
-        tables,
-        pending: [(0, EventKind::Transport); EVENTS],
-        pending_used: 0,
-        found: [Event { frame: 0, kind: EventKind::Transport }; EVENTS],
-        missing: 0,
-        dropped: 0,
-    };
+    let ends = Ends { commands: command_consumer, events: event_producer, status: status_writer };
+    let executor = Executor::new(Box::new(nothing).into(), Kernels::new(level), ends, tables);
     (executor, Control { commands, events, status })
 }

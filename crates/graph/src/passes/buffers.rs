@@ -12,8 +12,7 @@ use super::latency::Plan;
 use super::partition::Batches;
 use super::{Edge, Graph};
 use crate::{
-    ChannelMap, DelayLine, DelayStep, Fade, MixInput, MixStep, PortBuffer, Role, Schedule, ScheduledNode,
-    Step,
+    ChannelMap, DelayLine, Fade, MixInput, MixStep, PortBuffer, Role, Schedule, ScheduledNode, Step, Tap,
 };
 use crate::{MeterId, NodeId, Port};
 
@@ -45,12 +44,14 @@ struct Emitter<'a> {
     /// Spans by number; in the steps, `PortBuffer::first` holds `number << CHANNEL_BITS | channel` until `finish`.
     spans: Vec<Span>,
     main: Vec<usize>,
+    /// The tap of each edge.
+    taps: Vec<Option<u32>>,
+    /// The delay line of each node.
     lines: Vec<Option<u32>>,
     steps: Vec<Step>,
     mix_inputs: Vec<MixInput>,
     out: Schedule,
     nodes: Vec<ScheduledNode>,
-    delays: Vec<DelayLine>,
     metered: Vec<MeterId>,
 }
 
@@ -63,24 +64,15 @@ impl<'a> Emitter<'a> {
         for meter in &graph.spec.meters {
             meters.entry(meter.node).or_default().push(meter.id);
         }
-        let mut delays = Vec::new();
-        let lines = graph.edges.iter().zip(&plan.delay).map(|(edge, &delay)| {
-            let needed = delay > 0 || edge.spec.keep_line || edge.spec.feedback.is_some();
-            needed.then(|| {
-                let channels = graph.nodes[edge.from].outputs;
-                delays.push(DelayLine { edge: edge.spec.id, delay, channels });
-                number(delays.len() - 1)
-            })
-        });
-        let lines = lines.collect();
+        let (lines, taps, mut out) = delayed(graph, plan);
         let feedback = graph.edges.iter().zip(&plan.delay).filter(|(edge, _)| edge.spec.feedback.is_some());
         let max_frames = feedback.map(|(_, &delay)| delay).min().unwrap_or(u32::MAX).min(number(MAX_BLOCK));
         let fading = graph.edges.iter().any(|edge| edge.spec.fade != Fade::Steady);
-        let out = Schedule { latency: plan.latency, max_frames, fading, ..Schedule::default() };
+        (out.latency, out.max_frames, out.fading) = (plan.latency, max_frames, fading);
         let main = vec![usize::MAX; graph.nodes.len()];
         let (spans, steps, mix_inputs) = (Vec::new(), Vec::new(), Vec::new());
         let (nodes, metered) = (Vec::with_capacity(graph.nodes.len()), Vec::new());
-        Self { graph, plan, meters, spans, main, lines, steps, mix_inputs, out, nodes, delays, metered }
+        Self { graph, plan, meters, spans, main, taps, lines, steps, mix_inputs, out, nodes, metered }
     }
 
     fn group(&mut self, group: &[usize]) {
@@ -155,7 +147,7 @@ impl<'a> Emitter<'a> {
         });
     }
 
-    /// Meters and feedback lines behind `node`.
+    /// Meters and the delay line behind `node`.
     fn output_stage(&mut self, node: usize) {
         let spec = self.graph.nodes[node];
         let source = self.port(self.main[node], spec.outputs);
@@ -165,15 +157,9 @@ impl<'a> Emitter<'a> {
             self.steps.push(Step::Meter { meter: number(self.metered.len()), source, arrival });
             self.metered.push(meter);
         }
-        let feedback: Vec<u32> = self
-            .graph
-            .out_of(node)
-            .filter(|(_, edge)| edge.spec.feedback.is_some())
-            .filter_map(|(index, _)| self.lines[index])
-            .collect();
-        for line in feedback {
+        if let Some(line) = self.lines[node] {
             self.touch(self.main[node]);
-            self.steps.push(Step::FeedbackWrite { line, source });
+            self.steps.push(Step::LineWrite { line, source });
         }
     }
 
@@ -190,7 +176,8 @@ impl<'a> Emitter<'a> {
         let [only] = main else { return None };
         let (spec, source) = (self.graph.nodes[node], self.graph.edges[*only].from);
         let alike = spec.width() == spec.inputs && self.graph.nodes[source].width() == spec.width();
-        let alone = self.graph.out_of(source).count() == 1;
+        // Who reads the delay line does not read the buffer.
+        let alone = self.graph.out_of(source).filter(|(index, _)| self.taps[*index].is_none()).count() == 1;
         (alike && alone && self.plain(*only, spec.inputs)).then_some(source)
     }
 
@@ -199,7 +186,7 @@ impl<'a> Emitter<'a> {
         let Edge { from, spec, .. } = self.graph.edges[edge];
         spec.map == ChannelMap::Direct
             && spec.fade == Fade::Steady
-            && self.lines[edge].is_none()
+            && self.taps[edge].is_none()
             && self.graph.nodes[from].outputs == width
     }
 
@@ -232,17 +219,11 @@ impl<'a> Emitter<'a> {
 
     /// The span that holds what `edge` brings: the source's own, or a new one behind a delay line.
     fn delayed(&mut self, index: usize, edge: Edge<'_>, outputs: u16) -> usize {
-        let Some(line) = self.lines[index] else { return self.main[edge.from] };
+        let Some(tap) = self.taps[index] else { return self.main[edge.from] };
         let span = self.span(outputs);
         self.touch(span);
         let target = self.port(span, outputs);
-        if edge.spec.feedback.is_some() {
-            self.steps.push(Step::FeedbackRead { line, target });
-        } else {
-            let source = self.port(self.main[edge.from], outputs);
-            self.touch(self.main[edge.from]);
-            self.steps.push(Step::Delay(DelayStep { line, source, target }));
-        }
+        self.steps.push(Step::LineRead { tap, target });
         span
     }
 
@@ -278,12 +259,8 @@ impl<'a> Emitter<'a> {
         for step in &mut self.steps {
             match step {
                 Step::Mix(mix) => resolve(&mut mix.target),
-                Step::Delay(delay) => {
-                    port(&mut delay.source);
-                    port(&mut delay.target);
-                }
-                Step::FeedbackRead { target: at, .. }
-                | Step::FeedbackWrite { source: at, .. }
+                Step::LineRead { target: at, .. }
+                | Step::LineWrite { source: at, .. }
                 | Step::Meter { source: at, .. }
                 | Step::Output { source: at, .. } => port(at),
                 Step::Input { .. } | Step::Process { .. } => {}
@@ -297,11 +274,39 @@ impl<'a> Emitter<'a> {
         self.out.nodes = self.nodes.into();
         self.out.steps = self.steps.into();
         self.out.mix_inputs = self.mix_inputs.into();
-        self.out.delays = self.delays.into();
         self.out.meters = self.metered.into();
         self.out.channels = channels;
         self.out
     }
+}
+
+/// Finds out which edges are delayed: the line of each node, the tap of each edge, and a schedule that holds them.
+#[allow(clippy::type_complexity, reason = "used once")]
+fn delayed(graph: &Graph<'_>, plan: &Plan) -> (Vec<Option<u32>>, Vec<Option<u32>>, Schedule) {
+    let mut longest: Vec<Option<u32>> = vec![None; graph.nodes.len()];
+    let needed =
+        |edge: &Edge<'_>, delay: u32| delay > 0 || edge.spec.keep_line || edge.spec.feedback.is_some();
+    for (edge, &delay) in graph.edges.iter().zip(&plan.delay).filter(|(edge, delay)| needed(edge, **delay)) {
+        longest[edge.from] = longest[edge.from].max(Some(delay));
+    }
+    let mut lines = Vec::new();
+    let numbers: Vec<Option<u32>> = longest
+        .into_iter()
+        .zip(&graph.nodes)
+        .map(|(delay, node)| {
+            lines.push(DelayLine { node: node.id, channels: node.outputs, delay: delay? });
+            Some(number(lines.len() - 1))
+        })
+        .collect();
+    let mut taps = Vec::new();
+    let tap_of = graph.edges.iter().zip(&plan.delay).map(|(edge, &delay)| {
+        let line = numbers[edge.from].filter(|_| needed(edge, delay))?;
+        let (fade, feedback) = (edge.spec.fade, edge.spec.feedback.is_some());
+        taps.push(Tap { edge: edge.spec.id, line, delay, fade, feedback });
+        Some(number(taps.len() - 1))
+    });
+    let tap_of = tap_of.collect();
+    (numbers, tap_of, Schedule { lines: lines.into(), taps: taps.into(), ..Schedule::default() })
 }
 
 /// Places spans in memory: first channel of each, and channels in all.

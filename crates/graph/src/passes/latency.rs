@@ -5,7 +5,7 @@
 //! common arrival, which is the latency of the whole.
 
 use super::Graph;
-use crate::{Notice, Role};
+use crate::{CompileError, MAX_ARRIVAL, MAX_DELAY_MEMORY, Notice, Role};
 
 /// What the pass decides.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,8 +19,11 @@ pub struct Plan {
 }
 
 /// Plans arrivals and delays in one walk along `order`.
-#[must_use]
-pub fn run(graph: &Graph<'_>, order: &[usize]) -> (Plan, Vec<Notice>) {
+///
+/// # Errors
+/// A node's output would lag behind the sources by more than [`MAX_ARRIVAL`], or the delay lines would hold more than
+/// [`MAX_DELAY_MEMORY`].
+pub fn run(graph: &Graph<'_>, order: &[usize]) -> Result<(Plan, Vec<Notice>), CompileError> {
     let leaves = |node: usize, arrival: &[i64]| arrival[node] + i64::from(graph.nodes[node].latency);
     let mut arrival = vec![0i64; graph.nodes.len()];
     let mut latency = 0;
@@ -32,6 +35,13 @@ pub fn run(graph: &Graph<'_>, order: &[usize]) -> (Plan, Vec<Notice>) {
             .max();
         let live = || edges().map(|e| leaves(e.from, &arrival)).max();
         arrival[node] = held.or_else(live).unwrap_or(0).max(0);
+        check(
+            graph,
+            node,
+            "the latency up to its output in frames",
+            leaves(node, &arrival),
+            MAX_ARRIVAL.into(),
+        )?;
         if matches!(graph.nodes[node].role, Role::Output { .. }) {
             latency = latency.max(arrival[node]);
         }
@@ -59,8 +69,34 @@ pub fn run(graph: &Graph<'_>, order: &[usize]) -> (Plan, Vec<Notice>) {
         };
         frames(delay)
     });
-    let delay = delay.collect();
-    (Plan { arrival: arrival.into_iter().map(frames).collect(), delay, latency: frames(latency) }, notices)
+    let delay: Vec<u32> = delay.collect();
+    let mut longest = vec![0u32; graph.nodes.len()];
+    for (edge, &delay) in graph.edges.iter().zip(&delay) {
+        longest[edge.from] = longest[edge.from].max(delay);
+    }
+    let mut memory = 0i64;
+    for (node, delay) in longest.into_iter().enumerate() {
+        memory += i64::from(delay) * i64::from(graph.nodes[node].outputs);
+        let most = i64::try_from(MAX_DELAY_MEMORY).unwrap_or(i64::MAX);
+        check(graph, node, "the memory of delay lines up to here in samples", memory, most)?;
+    }
+    Ok((
+        Plan { arrival: arrival.into_iter().map(frames).collect(), delay, latency: frames(latency) },
+        notices,
+    ))
+}
+
+fn check(
+    graph: &Graph<'_>,
+    node: usize,
+    what: &'static str,
+    value: i64,
+    limit: i64,
+) -> Result<(), CompileError> {
+    if value <= limit {
+        return Ok(());
+    }
+    Err(CompileError::OutOfBounds { node: graph.nodes[node].name.clone(), what, value, limit })
 }
 
 fn frames(value: i64) -> u32 {

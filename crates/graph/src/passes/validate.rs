@@ -6,14 +6,28 @@ use omega_processor::{MAX_AUX, MAX_CHANNELS};
 
 use super::{Edge, Graph};
 use crate::{
-    ChannelMap, CompileError, EdgeSpec, GraphSpec, MAX_FEEDBACK, MAX_LATENCY, MAX_SHIFT, NodeSpec, Port,
+    ChannelMap, CompileError, EdgeId, EdgeSpec, GraphSpec, MAX_EDGES, MAX_FEEDBACK, MAX_LATENCY, MAX_NODES,
+    MAX_SHIFT, NodeSpec, Port,
 };
+
+/// Checks that no edge uses an id of the compiler's own.
+///
+/// # Errors
+/// [`CompileError::ReservedId`].
+pub fn ids(spec: &GraphSpec) -> Result<(), CompileError> {
+    match spec.edges.iter().find(|edge| edge.id.0 & EdgeId::LEAVING != 0) {
+        Some(edge) => Err(CompileError::ReservedId { id: edge.id.0 }),
+        None => Ok(()),
+    }
+}
 
 /// Checks `spec` and resolves ids to indices.
 ///
 /// # Errors
 /// Duplicate or dangling ids, absent ports and channels, numbers out of bounds.
 pub fn run(spec: &GraphSpec) -> Result<Graph<'_>, CompileError> {
+    check_size("the number of nodes", spec.nodes.len(), MAX_NODES)?;
+    check_size("the number of cables", spec.edges.len(), MAX_EDGES)?;
     let mut nodes: Vec<&NodeSpec> = spec.nodes.iter().collect();
     nodes.sort_by_key(|node| node.id);
     let mut index = HashMap::with_capacity(nodes.len());
@@ -50,6 +64,19 @@ pub fn run(spec: &GraphSpec) -> Result<Graph<'_>, CompileError> {
         }
     }
     Ok(Graph::new(spec, nodes, edges))
+}
+
+fn check_size(what: &'static str, count: usize, limit: usize) -> Result<(), CompileError> {
+    if count <= limit {
+        return Ok(());
+    }
+    let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    Err(CompileError::OutOfBounds {
+        node: "the graph".into(),
+        what,
+        value: whole(count),
+        limit: whole(limit),
+    })
 }
 
 fn check_node(node: &NodeSpec) -> Result<(), CompileError> {

@@ -1,0 +1,189 @@
+//! Processing nodes: one by one, or several of a kind in lanes.
+
+use omega_graph::{PortBuffer, ScheduledNode};
+use omega_processor::{
+    BatchItem, Channels, ChannelsRef, Event, EventKind, MAX_BATCH, ProcessBlock, Status, Transport,
+};
+
+use super::Executor;
+use crate::STRIDE;
+use crate::slot::Slot;
+
+/// How the pieces of a node's block went.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outcome {
+    status: Option<Status>,
+    missing: u64,
+    latency: Option<u32>,
+}
+
+impl Outcome {
+    /// Adds the next piece: failure outweighs sound, sound outweighs silence.
+    fn add(&mut self, block: &ProcessBlock<'_>, status: Status) {
+        self.status = Some(match (self.status, status) {
+            (Some(failed @ Status::Failed(_)), _) => failed,
+            (Some(Status::Sound), Status::Silent) => Status::Sound,
+            (_, status) => status,
+        });
+        self.missing += u64::from(block.missing);
+        self.latency = block.new_latency.or(self.latency);
+    }
+
+    fn failed(&self) -> bool {
+        matches!(self.status, Some(Status::Failed(_)))
+    }
+}
+
+impl Executor {
+    pub(super) fn process_one(&mut self, node: u32, frames: usize) {
+        let Some(arrival) = self.program.schedule.nodes.get(node as usize).map(|node| node.arrival) else {
+            return;
+        };
+        let when = self.when(node, arrival);
+        let program = &mut *self.program;
+        let nodes = program.schedule.nodes.get(node as usize);
+        let Some((scheduled, slot)) = nodes.zip(program.slots.get_mut(node as usize)) else { return };
+        let [table, ..] = &mut self.tables;
+        slot.evaluate(self.kernels, &self.line, when, frames, table);
+        let quiet = program.slab.is_silent(input(scheduled));
+        let count = events_for(node, self.pending.get(..self.pending_used).unwrap_or(&[]), &mut self.found);
+        let events = self.found.get(..count).unwrap_or(&[]);
+        if slot.failed || slot.processor.is_none() || (rests(slot, scheduled, quiet) && events.is_empty()) {
+            program.slab.silence(scheduled.main, frames);
+            return;
+        }
+        let aux_silent = scheduled.aux.map(|port| program.slab.is_silent(port));
+        let Some((main, aux)) = program.slab.node(scheduled) else { return };
+        let Some(processor) = slot.processor.as_deref_mut() else { return };
+        let mut outcome = Outcome::default();
+        let mut done = 0;
+        // Whatever a processor sees lies in one piece on the time line.
+        while done < frames && !outcome.failed() {
+            let time = self.time.saturating_add_unsigned(done as u64) - i64::from(scheduled.arrival);
+            let (transport, left) = self.line.at(time);
+            let count = usize::try_from(left).unwrap_or(usize::MAX).clamp(1, frames - done);
+            let params = table.params(&slot.values, frames).range(done, done + count);
+            let mut block = ProcessBlock::new(Channels::new(main, STRIDE, done, count), params, transport);
+            block.input_silent = quiet;
+            for (place, (memory, silent)) in block.aux.iter_mut().zip(aux.iter().zip(aux_silent)) {
+                *place = ChannelsRef::new(memory, STRIDE, done, count, silent);
+            }
+            block.events = if done == 0 { events } else { &[] };
+            let status = processor.process(&mut block);
+            outcome.add(&block, status);
+            done += count;
+        }
+        self.conclude(node, outcome, frames);
+    }
+
+    /// Processes neighbouring nodes of one kind in lanes. Those that rest go one by one, and all do where the time line
+    /// jumps within the block.
+    pub(super) fn process_batch(&mut self, first: u32, count: u32, frames: usize) {
+        let arrival = self.program.schedule.nodes.get(first as usize).map_or(0, |node| node.arrival);
+        let (transport, left) = self.line.at(self.time - i64::from(arrival));
+        let straight = self.pending_used == 0 && usize::try_from(left).unwrap_or(usize::MAX) >= frames;
+        let mut outcomes = [None; MAX_BATCH];
+        if straight {
+            self.process_lanes(first, count, transport, frames, &mut outcomes);
+        }
+        for (node, outcome) in (first..first.saturating_add(count)).zip(outcomes) {
+            match outcome {
+                Some(outcome) => self.conclude(node, outcome, frames),
+                None => self.process_one(node, frames),
+            }
+        }
+    }
+
+    /// Processes those nodes in lanes that can be, and says how it went.
+    fn process_lanes(
+        &mut self,
+        first: u32,
+        count: u32,
+        transport: Transport,
+        frames: usize,
+        outcomes: &mut [Option<Outcome>; MAX_BATCH],
+    ) {
+        let range = first as usize..(first as usize).saturating_add(count as usize);
+        let mut whens = [None; MAX_BATCH];
+        let nodes = self.program.schedule.nodes.get(range.clone()).unwrap_or(&[]);
+        for (when, (node, scheduled)) in whens.iter_mut().zip((first..).zip(nodes)) {
+            *when = Some(self.when(node, scheduled.arrival));
+        }
+        let program = &mut *self.program;
+        let nodes = program.schedule.nodes.get(range.clone()).unwrap_or(&[]);
+        let slots = program.slots.get_mut(range).unwrap_or(&mut []);
+        let Some((function, leader)) = slots.first().and_then(|slot| slot.batch).zip(nodes.first()) else {
+            return;
+        };
+        let mut lanes = [false; MAX_BATCH];
+        let mut quiet = [false; MAX_BATCH];
+        let places = lanes.iter_mut().zip(&mut quiet).zip(&mut self.tables).zip(whens);
+        for ((slot, node), (((lane, quiet), table), when)) in slots.iter_mut().zip(nodes).zip(places) {
+            let same = slot.batch.is_some_and(|of| core::ptr::fn_addr_eq(of, function));
+            *quiet = program.slab.is_silent(input(node));
+            let works = !slot.failed && slot.processor.is_some() && !rests(slot, node, *quiet);
+            if let Some(when) = when.filter(|_| same && works && node.arrival == leader.arrival) {
+                slot.evaluate(self.kernels, &self.line, when, frames, table);
+                *lane = true;
+            }
+        }
+        let ports = core::array::from_fn(|lane| nodes.get(lane).map_or(PortBuffer::default(), |n| n.main));
+        let Some(mains) = program.slab.ports_mut::<MAX_BATCH>(ports) else { return };
+        let mut rest = slots.iter_mut().zip(mains).zip(self.tables.iter().zip(lanes.iter().zip(quiet)));
+        let mut items: [Option<BatchItem<'_>>; MAX_BATCH] = core::array::from_fn(|_| {
+            let ((slot, main), (table, (_, quiet))) = rest.next().filter(|(_, (_, (lane, _)))| **lane)?;
+            let params = table.params(&slot.values, frames);
+            let mut block = ProcessBlock::new(Channels::new(main, STRIDE, 0, frames), params, transport);
+            block.input_silent = quiet;
+            Some(BatchItem { processor: slot.processor.as_deref_mut()?, block, status: Status::Sound })
+        });
+        function(&mut items);
+        for (outcome, item) in outcomes.iter_mut().zip(&items) {
+            *outcome = item.as_ref().map(|item| {
+                let mut outcome = Outcome::default();
+                outcome.add(&item.block, item.status);
+                outcome
+            });
+        }
+    }
+
+    /// Notes how a node's block went.
+    fn conclude(&mut self, node: u32, outcome: Outcome, frames: usize) {
+        let program = &mut *self.program;
+        let nodes = program.schedule.nodes.get(node as usize);
+        let Some((scheduled, slot)) = nodes.zip(program.slots.get_mut(node as usize)) else { return };
+        let status = outcome.status.unwrap_or(Status::Silent);
+        slot.idle = status == Status::Silent;
+        slot.changed = false;
+        self.missing = self.missing.saturating_add(outcome.missing);
+        program.slab.set_silent(scheduled.main, slot.idle);
+        if let Status::Failed(code) = status {
+            (slot.failed, slot.untold.failure, self.untold) = (true, Some(code), true);
+            program.slab.silence(scheduled.main, frames);
+        }
+        if let Some(latency) = outcome.latency {
+            (slot.untold.latency, self.untold) = (Some(latency), true);
+        }
+    }
+}
+
+/// The channels of a node's buffer that hold its input.
+fn input(node: &ScheduledNode) -> PortBuffer {
+    PortBuffer { count: node.inputs, ..node.main }
+}
+
+/// A node need not be called: nothing comes in, nothing would come out, nothing would change in it.
+fn rests(slot: &Slot, node: &ScheduledNode, quiet: bool) -> bool {
+    slot.idle
+        && quiet
+        && !slot.changed
+        && slot.moving == 0
+        && node.inputs > 0
+        && node.aux.iter().all(|port| port.count == 0)
+}
+
+/// Events of one node, in their order.
+fn events_for(node: u32, pending: &[(u32, EventKind)], found: &mut [Event]) -> usize {
+    let mine = pending.iter().filter(|(of, _)| *of == node);
+    found.iter_mut().zip(mine).map(|(place, &(_, kind))| *place = Event { frame: 0, kind }).count()
+}

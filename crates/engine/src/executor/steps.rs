@@ -1,0 +1,140 @@
+//! The steps of a block, but for processing.
+
+use omega_dsp::kernels::Ramp;
+use omega_graph::{PortBuffer, Step};
+
+use super::Executor;
+use crate::{DECLICK, Outside, STRIDE, mix};
+
+impl Executor {
+    pub(super) fn run<O: Outside>(&mut self, outside: &mut O, begin: usize, frames: usize) {
+        self.fades.set(self.kernels, self.time - self.adopted);
+        let declicks = self.set_declick();
+        self.audible = false;
+        for index in 0..self.program.schedule.steps.len() {
+            let Some(&step) = self.program.schedule.steps.get(index) else { return };
+            match step {
+                Step::Mix(step) => {
+                    let program = &mut *self.program;
+                    let begin = step.first as usize;
+                    let end = begin.saturating_add(step.count as usize);
+                    let terms = program.schedule.mix_inputs.get(begin..end).unwrap_or(&[]);
+                    mix::run(self.kernels, &step, terms, program.slab.parts_mut(), &self.fades, frames);
+                }
+                Step::Process { first, count: 1 } => self.process_one(first, frames),
+                Step::Process { first, count } => self.process_batch(first, count, frames),
+                Step::LineWrite { line, source } => self.line_write(line, source, frames),
+                Step::LineRead { tap, target } => self.line_read(tap, target, frames),
+                Step::Meter { meter, source, arrival } => self.meter(meter, source, arrival, frames),
+                Step::Input { node, first } => self.input(outside, node, first, begin, frames),
+                Step::Output { source, first } => {
+                    self.output(outside, source, first, begin..begin + frames, declicks);
+                }
+            }
+        }
+    }
+
+    fn line_write(&mut self, line: u32, source: PortBuffer, frames: usize) {
+        let program = &mut *self.program;
+        let Some(line) = program.lines.get_mut(line as usize) else { return };
+        if !program.slab.is_silent(source) {
+            line.heard(self.time, frames);
+        } else if line.at_rest(self.time) {
+            return;
+        }
+        for (channel, source) in program.slab.port(source).chunks_exact(STRIDE).enumerate() {
+            line.write(self.kernels, channel, self.time, source.get(..frames).unwrap_or(&[]));
+        }
+    }
+
+    fn line_read(&mut self, tap: u32, target: PortBuffer, frames: usize) {
+        let program = &mut *self.program;
+        let scheduled = program.schedule.taps.get(tap as usize);
+        let Some((tap, scheduled)) = program.taps.get(tap as usize).zip(scheduled) else { return };
+        let Some(line) = program.lines.get(scheduled.line as usize) else { return };
+        let done = self.time - self.adopted;
+        if tap.reads_silence(line, self.time, done) {
+            program.slab.silence(target, frames);
+            return;
+        }
+        program.slab.set_silent(target, false);
+        for (channel, target) in program.slab.port_mut(target).chunks_exact_mut(STRIDE).enumerate() {
+            let Some(target) = target.get_mut(..frames) else { return };
+            tap.read(self.kernels, line, channel, (self.time, done), target);
+        }
+    }
+
+    fn meter(&mut self, meter: u32, source: PortBuffer, arrival: u32, frames: usize) {
+        let program = &*self.program;
+        let Some(cell) = program.meters.get(meter as usize) else { return };
+        let position = self.line.now(self.time - i64::from(arrival)).position;
+        let (mut peak, mut squares) = (0.0f32, 0.0);
+        if !program.slab.is_silent(source) {
+            for channel in program.slab.port(source).chunks_exact(STRIDE) {
+                let (p, s) = self.kernels.peak_and_sum_squares(channel.get(..frames).unwrap_or(&[]));
+                peak = peak.max(p);
+                squares += s;
+            }
+            squares /= f64::from(source.count.max(1));
+        }
+        cell.update(peak, squares, u32::try_from(frames).unwrap_or(0), position);
+    }
+
+    fn input<O: Outside>(&mut self, outside: &O, node: u32, first: u16, begin: usize, frames: usize) {
+        let program = &mut *self.program;
+        let Some(port) = program.schedule.nodes.get(node as usize).map(|node| node.main) else { return };
+        for (channel, target) in program.slab.port_mut(port).chunks_exact_mut(STRIDE).enumerate() {
+            let Some(target) = target.get_mut(..frames) else { return };
+            let source = outside.input(usize::from(first) + channel).get(begin..begin + frames);
+            match source {
+                Some(source) => self.kernels.copy(target, source),
+                None => target.fill(0.0),
+            }
+        }
+        program.slab.set_silent(port, false);
+    }
+
+    /// Gains of the outside for the block to come; says whether there are any. A jump that comes while the one before is
+    /// still being faded in fades out what is heard then.
+    fn set_declick(&mut self) -> bool {
+        let landing = self.landing.map(|begin| self.time - begin).filter(|&position| position < DECLICK);
+        if landing.is_none() {
+            self.landing = None;
+        }
+        let ramp = |position, from| Ramp { from, to: 1.0 - from, position, length: DECLICK };
+        let landing = landing.map(|position| ramp(position, 0.0));
+        match (landing, self.leap.map(|leap| ramp(self.time - leap.since, 1.0))) {
+            (None, None) => return false,
+            (Some(ramp), None) | (None, Some(ramp)) => self.kernels.fill_ramp(&mut self.declick, ramp),
+            (Some(landing), Some(leap)) => {
+                self.kernels.fill_ramp(&mut self.declick, landing);
+                self.kernels.gain_ramp(&mut self.declick, leap);
+            }
+        }
+        true
+    }
+
+    fn output<O: Outside>(
+        &mut self,
+        outside: &mut O,
+        source: PortBuffer,
+        first: u16,
+        frames: core::ops::Range<usize>,
+        declicks: bool,
+    ) {
+        let program = &mut *self.program;
+        if program.slab.is_silent(source) {
+            return;
+        }
+        for (channel, source) in program.slab.port_mut(source).chunks_exact_mut(STRIDE).enumerate() {
+            let Some(source) = source.get_mut(..frames.len()) else { return };
+            if declicks {
+                self.kernels.mul(source, self.declick.get(..source.len()).unwrap_or(&[]));
+            }
+            self.audible |= source.last().is_some_and(|&last| last != 0.0);
+            if let Some(target) = outside.output(usize::from(first) + channel).get_mut(frames.clone()) {
+                self.kernels.add(target, source);
+            }
+        }
+    }
+}
