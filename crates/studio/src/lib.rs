@@ -11,4 +11,4 @@ pub use render::{
     Blocks, LONGEST_TAIL, Progress, QUIET, RenderError, RenderRequest, Rendered, Sink, Tail, render,
 };
 pub use sound::SoundError;
-pub use sources::{InMemory, Sources};
+pub use sources::{InMemory, Offline, Sources, Streaming};

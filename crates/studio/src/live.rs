@@ -1,6 +1,7 @@
 //! Playing through hardware.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use omega_audio_io::{
     AudioCallback, EventReader, IoBlock, OpenError, Prepared, Stats, Stream, StreamConfig, StreamInfo,
@@ -13,7 +14,10 @@ use omega_rt::MeterReading;
 use omega_session::model::{Project, TrackId};
 
 use crate::sound::{Sound, SoundError};
-use crate::sources::Sources;
+use crate::sources::Streaming;
+
+/// Frames of each source that are there before playing begins.
+const READY: usize = 8192;
 
 /// Why playing cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +59,7 @@ impl AudioCallback for Cycle {
 pub struct Player {
     sound: Sound,
     stream: Stream,
-    sources: Box<dyn Sources + Send>,
+    sources: Streaming,
     stale: bool,
     failed: Vec<String>,
 }
@@ -68,7 +72,7 @@ impl Player {
     pub fn open(
         project: &Project,
         root: &Path,
-        sources: Box<dyn Sources + Send>,
+        sources: Streaming,
         config: &StreamConfig,
         level: Level,
     ) -> Result<Self, PlayError> {
@@ -81,7 +85,7 @@ impl Player {
         }
         let (executor, control) = engine(level);
         let mut sound = Sound::new(Conductor::new(control, session), level, Purpose::Play);
-        sound.update(project, root, &*sources)?;
+        sound.update(project, root, &sources)?;
         let stream = prepared.start(Box::new(Cycle { executor }))?;
         Ok(Self { sound, stream, sources, stale: false, failed: Vec::new() })
     }
@@ -95,7 +99,7 @@ impl Player {
         self.poll();
         self.stale = !self.sound.conductor.settled();
         if !self.stale {
-            self.sound.update(project, root, &*self.sources)?;
+            self.sound.update(project, root, &self.sources)?;
         }
         Ok(())
     }
@@ -136,6 +140,26 @@ impl Player {
     /// Jumps to a frame.
     pub fn locate(&mut self, frame: i64) {
         self.sound.conductor.locate(frame);
+    }
+
+    /// Has what sounds within a second of `frame` read ahead, and waits for it, at most `patience`. False when storage is
+    /// late: playing from there would begin with gaps.
+    #[must_use]
+    pub fn wait_until_ready(&self, frame: i64, patience: Duration) -> bool {
+        let Some(lowered) = self.sound.lowered() else { return true };
+        let second = i64::from(self.stream.info().rate);
+        let near = lowered.play_lists.values().flatten().filter_map(|(segment, media)| {
+            let sounds = !segment.muted && segment.end() > frame && segment.start < frame + second;
+            // Loops and reversed clips begin elsewhere too; the reader asks for those as it gets there.
+            let into = (frame - segment.start).max(0);
+            sounds.then(|| {
+                (media, segment.offset + if segment.reverse { segment.length - 1 - into } else { into })
+            })
+        });
+        let near: Vec<_> = near.collect();
+        near.iter().for_each(|(media, from)| self.sources.hint(media, *from));
+        let until = Instant::now() + patience;
+        near.iter().fold(true, |ready, (media, from)| self.sources.wait(media, *from, READY, until) && ready)
     }
 
     /// Sets or clears the loop.

@@ -1,8 +1,11 @@
 //! Where sound comes from: media files, opened for playing or for rendering.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
+use omega_media::stream::{DiskStreamer, OfflineSource, StreamHandle, StreamStats};
 use omega_rt::{Owned, PcmSource, RamPcm};
 use omega_session::model::MediaId;
 
@@ -17,6 +20,71 @@ pub trait Sources {
     /// Whether readers wait for their sources: only where nothing is in real time.
     fn waits(&self) -> bool {
         false
+    }
+}
+
+/// Reads on the spot, and lets the reader wait for it: for rendering.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Offline;
+
+impl Sources for Offline {
+    fn open(&self, _: &MediaId, file: &Path) -> Result<Owned<dyn PcmSource>, String> {
+        let source: Box<dyn PcmSource> =
+            Box::new(OfflineSource::open(file).map_err(|error| error.to_string())?);
+        Ok(Owned::from(source))
+    }
+
+    fn waits(&self) -> bool {
+        true
+    }
+}
+
+/// Reads ahead on threads of its own: for playing.
+#[derive(Clone)]
+pub struct Streaming {
+    streamer: Arc<DiskStreamer>,
+    handles: Arc<Mutex<BTreeMap<MediaId, StreamHandle>>>,
+}
+
+impl Streaming {
+    /// Starts the reading threads.
+    ///
+    /// # Errors
+    /// The system's, when it gives no thread.
+    pub fn new(config: &omega_media::stream::StreamConfig) -> std::io::Result<Self> {
+        Ok(Self { streamer: Arc::new(DiskStreamer::new(config)?), handles: Arc::default() })
+    }
+
+    /// Asks for the frames of a media file from `frame` on, because playing may begin there.
+    pub(crate) fn hint(&self, media: &MediaId, frame: i64) {
+        if let Some(handle) = self.handle(media) {
+            handle.hint(frame);
+        }
+    }
+
+    /// Waits until `frames` frames from `frame` on are there; `false` when the time is up before.
+    pub(crate) fn wait(&self, media: &MediaId, frame: i64, frames: usize, until: Instant) -> bool {
+        let left = until.saturating_duration_since(Instant::now());
+        self.handle(media).is_none_or(|handle| handle.wait_until_ready(frame, frames, left))
+    }
+
+    /// Counters of all reading.
+    #[must_use]
+    pub fn stats(&self) -> StreamStats {
+        self.streamer.stats()
+    }
+
+    fn handle(&self, media: &MediaId) -> Option<StreamHandle> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).get(media).cloned()
+    }
+}
+
+impl Sources for Streaming {
+    fn open(&self, media: &MediaId, file: &Path) -> Result<Owned<dyn PcmSource>, String> {
+        let source = self.streamer.open(file).map_err(|error| error.to_string())?;
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).insert(media.clone(), source.handle());
+        let source: Box<dyn PcmSource> = Box::new(source);
+        Ok(Owned::from(source))
     }
 }
 
