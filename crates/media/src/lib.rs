@@ -8,6 +8,39 @@
 //! | [`loudness`] | LUFS, range, true peak |
 //! | [`stream`] | disk to audio thread: pages read ahead, one budget of memory; and synchronous reading |
 //! | [`mod@write`] | WAV (RF64 past 4 GiB, bext) and FLAC, with seeded dither |
+//!
+//! Frames are `i64`, counted from 0; audio is planar `f32`, full scale ±1. A file on its way from the user to the speakers:
+//!
+//! ```
+//! use omega_media::{Depth, DiskStreamer, Format, StreamConfig, Writer, import, peaks};
+//! use omega_rt::PcmSource;
+//! use std::ops::ControlFlow;
+//! # let dir = tempfile::tempdir()?;
+//! # let (media, cache) = (dir.path().join("media"), dir.path().join("cache"));
+//! let go_on = &mut |_done| ControlFlow::Continue(());
+//!
+//! let file = dir.path().join("tone.flac");
+//! let mut writer = Writer::create(&file, Format::flac(Depth::Int24, 1, 44_100))?;
+//! writer.write(&[[0.25; 4_410]])?;
+//! println!("{}", writer.finish()?.hash);
+//!
+//! let info = import(&file, 48_000, &media, go_on)?;
+//! let path = media.join(&info.file_name);
+//! assert_eq!((info.frames, info.channels), (4_800, 1));
+//!
+//! let overview = peaks::open_or_build(&path, info.hash, &cache, go_on)?;
+//! let mut columns = [omega_media::Peak::default(); 3];
+//! overview.read(0, 0..info.frames, &mut columns)?;
+//!
+//! let streamer = DiskStreamer::new(&StreamConfig::default())?;
+//! let mut source = streamer.open(&path)?;
+//! source.wait_until_ready(2_400, 256);
+//! let mut block = [0.0; 256];
+//! source.steer(2_400, 1);
+//! assert_eq!(source.read(0, 2_400, &mut block), 0, "nothing is missing");
+//! assert!((block[0] - 0.25).abs() < 1e-6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod bext;
 mod files;

@@ -245,8 +245,8 @@ impl PcmEncoder {
         }
     }
 
-    /// Appends frames `range` of `channels` to `bytes`. `first_frame` is the absolute frame of `range.start`: dither
-    /// depends on it and not on how the audio is cut into blocks.
+    /// Appends frames `range` of `channels` to `bytes`; what a channel lacks is silence. `first_frame` is the absolute
+    /// frame of `range.start`: dither depends on it and not on how the audio is cut into blocks.
     pub fn encode<C: AsRef<[f32]>>(
         self,
         channels: &[C],
@@ -255,30 +255,51 @@ impl PcmEncoder {
         bytes: &mut Vec<u8>,
     ) -> Repairs {
         let mut repairs = Repairs::default();
-        let word = self.word();
-        let seed = self.dither.filter(|_| word.is_some_and(|bits| bits < 32));
-        let sources: Vec<_> = (0..)
-            .zip(channels)
-            .map(|(channel, samples)| (seed.map(|seed| Noise::new(seed, channel)), samples.as_ref()))
-            .collect();
-        for (frame, index) in (first_frame..).zip(range) {
-            for (noise, samples) in &sources {
-                let sample = samples.get(index).copied().unwrap_or(0.0);
-                match word {
-                    Some(bits) => {
-                        let noise = noise.map_or(0.0, |noise| f64::from(noise.triangular(frame)));
-                        let value = quantize(sample, bits, noise, &mut repairs).to_le_bytes();
-                        bytes.extend_from_slice(value.get(..self.kind.bytes()).unwrap_or(&value));
-                    }
-                    None if sample.is_finite() => bytes.extend_from_slice(&sample.to_le_bytes()),
-                    None => {
-                        repairs.non_finite += 1;
-                        bytes.extend_from_slice(&[0; 4]);
-                    }
-                }
+        let (width, begin) = (self.kind.bytes(), bytes.len());
+        let stride = (width * channels.len()).max(1);
+        bytes.resize(begin + range.len() * stride, 0);
+        for (index, samples) in channels.iter().enumerate() {
+            let samples = samples.as_ref();
+            let samples = samples.get(range.start..range.end.min(samples.len())).unwrap_or(&[]);
+            let out = bytes.get_mut(begin + index * width..).unwrap_or(&mut []);
+            let seed = self.dither.map(|seed| Noise::new(seed, index as u64));
+            let noise = |frame| seed.map_or(0.0, |noise| f64::from(noise.triangular(frame)));
+            match self.word() {
+                Some(32) => scatter(samples, stride, out, |_, sample| {
+                    quantize(sample, 32, 0.0, &mut repairs).to_le_bytes()
+                }),
+                Some(bits @ 24) => scatter(samples, stride, out, |n, sample| {
+                    let [a, b, c, _] =
+                        quantize(sample, bits, noise(first_frame.wrapping_add(n)), &mut repairs)
+                            .to_le_bytes();
+                    [a, b, c]
+                }),
+                Some(bits) => scatter(samples, stride, out, |n, sample| {
+                    let [a, b, ..] = quantize(sample, bits, noise(first_frame.wrapping_add(n)), &mut repairs)
+                        .to_le_bytes();
+                    [a, b]
+                }),
+                None => scatter(samples, stride, out, |_, sample| {
+                    repairs.non_finite += u64::from(!sample.is_finite());
+                    if sample.is_finite() { sample.to_le_bytes() } else { [0; 4] }
+                }),
             }
         }
         repairs
+    }
+}
+
+/// Writes one sample at every `stride` bytes of `out`; `convert` gets its number in the block.
+fn scatter<const W: usize>(
+    samples: &[f32],
+    stride: usize,
+    out: &mut [u8],
+    mut convert: impl FnMut(i64, f32) -> [u8; W],
+) {
+    for ((n, &sample), frame) in (0..).zip(samples).zip(out.chunks_mut(stride)) {
+        if let Some(stored) = frame.first_chunk_mut::<W>() {
+            *stored = convert(n, sample);
+        }
     }
 }
 

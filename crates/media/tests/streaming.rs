@@ -289,6 +289,36 @@ fn flac_is_refused_and_a_stopped_streamer_lets_nobody_wait() {
     assert_eq!(stream.read(0, 90_000, &mut [0.0; 100]), 100);
 }
 
+#[test]
+fn more_files_than_the_usual_limit_are_open_at_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let streamer = DiskStreamer::new(&small(16)).expect("it starts");
+    let mut sources = Vec::new();
+    for n in 0..1_100_u16 {
+        let path = write(
+            dir.path(),
+            &format!("{n}.wav"),
+            &wav(SampleKind::Int16, 48_000, &[vec![f32::from(n) / 32_768.0]]),
+        );
+        match streamer.open(&path) {
+            Ok(source) => sources.push(source),
+            Err(error) => {
+                let hard =
+                    std::process::Command::new("sh").args(["-c", "ulimit -Hn"]).output().expect("a shell");
+                let hard = String::from_utf8_lossy(&hard.stdout).trim().parse().unwrap_or(u64::MAX);
+                assert!(hard < 1_200, "{error}");
+                eprintln!("SKIPPED: this system allows {hard} open files");
+                return;
+            }
+        }
+    }
+    for (n, source) in (0_u16..).zip(&mut sources) {
+        source.wait_until_ready(0, 1);
+        let mut out = [9.0];
+        assert_eq!((source.read(0, 0, &mut out), out[0]), (0, f32::from(n) / 32_768.0));
+    }
+}
+
 /// Audio threads that jump about, far more than the pool holds: what they read is the truth or silence, never another
 /// page's samples. (This is the test to run under ThreadSanitizer.)
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use omega_rt::pages::PageId;
@@ -77,6 +78,8 @@ impl StreamFile {
 
 /// Opens a file whose PCM can be read at any frame.
 pub(super) fn open_pcm(path: &Path) -> Result<PcmFile, OpenError> {
+    static LIMIT: Once = Once::new();
+    LIMIT.call_once(allow_many_files);
     let file = open(path)?;
     file.pcm().cloned().ok_or_else(|| OpenError::Unsupported {
         path: path.to_path_buf(),
@@ -84,6 +87,19 @@ pub(super) fn open_pcm(path: &Path) -> Result<PcmFile, OpenError> {
         what: format!("{} cannot be streamed; import it first", file.info().file_kind),
     })
 }
+
+/// Lets this process have as many files open as the system allows: the usual soft limit, 1,024, is less than a large session
+/// has media. Where it fails, opening says so when the limit is reached.
+#[cfg(unix)]
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // The error has no better place than the one that `open` gives later.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+#[cfg(not(unix))]
+fn allow_many_files() {}
 
 fn pages_of(pcm: &PcmFile, page_frames: usize) -> i64 {
     pcm.frames.max(0).saturating_add(as_frames(page_frames) - 1) / as_frames(page_frames)

@@ -12,6 +12,9 @@
 //! StreamSource::read  ◀──────────── table of the file: page number → PageId ◀──────┘
 //! ```
 //!
+//! One file descriptor is held per open file; the first file that is opened raises the process's soft limit of open files
+//! to its hard one.
+//!
 //! For rendering there is [`OfflineSource`], which reads synchronously and gives the same samples.
 //!
 //! [`PcmSource::steer`]: omega_rt::PcmSource::steer
