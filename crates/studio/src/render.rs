@@ -119,8 +119,9 @@ fn list(media: &BTreeMap<MediaId, String>) -> String {
     media.iter().take(3).map(|(id, why)| format!("{id}: {why}")).collect::<Vec<_>>().join("; ")
 }
 
-/// Takes the channels of the master and, behind them, of the stems; all of one length. An error ends the render.
-pub type Sink<'a> = &'a mut dyn FnMut(&[&[f32]]) -> Result<(), String>;
+/// Takes the number of channels of the master and of each stem, and the channels themselves, one behind the other and all
+/// of one length. An error ends the render.
+pub type Sink<'a> = &'a mut dyn FnMut(&[u16], &[&[f32]]) -> Result<(), String>;
 
 /// Is told how much is done, 0..=1; breaks to end the render.
 pub type Progress<'a> = &'a mut dyn FnMut(f32) -> ControlFlow<()>;
@@ -130,7 +131,7 @@ struct Render {
     executor: Executor,
     sound: Sound,
     channels: usize,
-    master: usize,
+    layout: Vec<u16>,
     memory: Vec<f32>,
     hasher: blake3::Hasher,
     bytes: Vec<u8>,
@@ -167,14 +168,14 @@ pub fn render(
     if length == 0 {
         return Err(RenderError::Empty);
     }
-    let channels = lowered.channels.iter().map(|(_, channels)| usize::from(*channels)).sum();
-    let master = lowered.channels.first().map_or(0, |(_, channels)| usize::from(*channels));
+    let layout: Vec<u16> = lowered.channels.iter().map(|(_, channels)| *channels).collect();
+    let channels = layout.iter().map(|&channels| usize::from(channels)).sum();
     let notices = lowered.notices.clone();
     let latency = sound.conductor.schedule().latency;
     sound.conductor.locate(range.start);
     sound.conductor.play();
     let (hasher, bytes, memory) = (blake3::Hasher::new(), Vec::new(), Vec::new());
-    let mut render = Render { executor, sound, channels, master, memory, hasher, bytes, produced: 0 };
+    let mut render = Render { executor, sound, channels, layout, memory, hasher, bytes, produced: 0 };
     // Without a tail nothing behind the range is heard, and tracks that sound early need what lies behind it.
     let stops = range.end < session_end && request.tail != Tail::None;
     render.run(request, u64::from(latency), length, stops, project.sample_rate().hz(), (sink, progress))?;
@@ -275,15 +276,16 @@ impl Render {
             .map(|channel| &channel[heard.start..heard.start + count])
             .collect();
         self.bytes.clear();
+        let master = self.layout.first().map_or(0, |&channels| usize::from(channels));
         for frame in 0..count {
-            for channel in channels.iter().take(self.master) {
+            for channel in channels.iter().take(master) {
                 self.bytes.extend_from_slice(&channel[frame].to_le_bytes());
             }
         }
         self.hasher.update(&self.bytes);
         self.produced += count as u64;
         if count > 0 {
-            sink(&channels).map_err(RenderError::Sink)?;
+            sink(&self.layout, &channels).map_err(RenderError::Sink)?;
         }
         Ok(ended)
     }

@@ -19,7 +19,7 @@ fn rendered(
 ) -> (Rendered, Vec<f32>) {
     let request = RenderRequest { blocks, level, tail, ..RenderRequest::default() };
     let mut left = Vec::new();
-    let mut sink = |channels: &[&[f32]]| {
+    let mut sink = |_: &[u16], channels: &[&[f32]]| {
         left.extend_from_slice(channels[0]);
         Ok(())
     };
@@ -67,7 +67,7 @@ fn a_part_of_the_range_is_a_part_of_the_whole() {
     let (_, whole) = rendered(&project, root.path(), Blocks::Of(512), Level::detect(), Tail::None);
     let request = RenderRequest { range: Some(7_013..9_500), ..RenderRequest::default() };
     let mut part = Vec::new();
-    let mut sink = |channels: &[&[f32]]| {
+    let mut sink = |_: &[u16], channels: &[&[f32]]| {
         part.extend_from_slice(channels[0]);
         Ok(())
     };

@@ -16,7 +16,7 @@ fn playing_gives_the_bytes_of_a_render() {
     let root = tempfile::tempdir().expect("a folder");
     let project = session(root.path());
     let mut rendered = vec![Vec::new(); 2];
-    let mut sink = |channels: &[&[f32]]| {
+    let mut sink = |_: &[u16], channels: &[&[f32]]| {
         rendered.iter_mut().zip(channels).for_each(|(row, channel)| row.extend_from_slice(channel));
         Ok(())
     };
