@@ -1,10 +1,11 @@
 //! Rendering into files: the master, and beside it a file for each stem.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use omega_media::{Container, CreateError, Depth, Format, Loudness, LoudnessError, LoudnessMeter, WriteError, Writer};
+use omega_media::{
+    Container, CreateError, Depth, Format, Loudness, LoudnessError, LoudnessMeter, WriteError, Writer,
+};
 use omega_session::model::{Project, TrackId};
 
 use crate::render::{Progress, RenderError, RenderRequest, Rendered, render};
@@ -172,17 +173,12 @@ fn run(
 /// `NAME.TRACK.wav` for `NAME.wav`; what a file name cannot hold becomes `_`.
 fn stem_path(output: &Path, project: &Project, id: &TrackId) -> PathBuf {
     let name = project.track(id).map_or_else(|| id.to_string(), |track| track.name.clone());
-    let safe = |c: char| if c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '(' | ')') { c } else { '_' };
+    let safe =
+        |c: char| if c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '(' | ')') { c } else { '_' };
     let name: String = name.chars().map(safe).take(80).collect();
     let twice = project.tracks().iter().filter(|(_, track)| track.name == name).count() != 1;
     let name = if twice || name.trim().is_empty() { format!("{name} {id}") } else { name };
     let stem = output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let extension = output.extension().map_or_else(String::new, |e| format!(".{}", e.to_string_lossy()));
     output.with_file_name(format!("{stem}.{}{extension}", name.trim()))
-}
-
-/// Never breaks.
-#[must_use]
-pub fn no_progress() -> impl FnMut(f32) -> ControlFlow<()> {
-    |_| ControlFlow::Continue(())
 }

@@ -73,7 +73,13 @@ enum Message {
 /// Imports `paths` into the media folder of the session at `root`, on as many threads as there are cores. A file that
 /// cannot be read, or that makes a decoder panic, is a failure of that file alone. Nothing is edited: the edits are given
 /// back. Cancelled files are failures too; media files that are finished stay in the folder.
-pub fn import(project: &Project, root: &Path, paths: &[PathBuf], options: &Import, progress: ImportProgress<'_>) -> ImportOutcome {
+pub fn import(
+    project: &Project,
+    root: &Path,
+    paths: &[PathBuf],
+    options: &Import,
+    progress: ImportProgress<'_>,
+) -> ImportOutcome {
     let rate = project.sample_rate().hz();
     let results = decode(paths, rate, &root.join("media"), progress);
     let mut outcome = ImportOutcome::default();
@@ -117,7 +123,12 @@ pub fn import(project: &Project, root: &Path, paths: &[PathBuf], options: &Impor
 }
 
 /// Decodes all files; results in the order of the files.
-fn decode(paths: &[PathBuf], rate: u32, folder: &Path, progress: ImportProgress<'_>) -> Vec<Result<Box<MediaInfo>, String>> {
+fn decode(
+    paths: &[PathBuf],
+    rate: u32,
+    folder: &Path,
+    progress: ImportProgress<'_>,
+) -> Vec<Result<Box<MediaInfo>, String>> {
     let mut results: Vec<Option<Result<Box<MediaInfo>, String>>> = paths.iter().map(|_| None).collect();
     let (next, cancelled) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (sender, receiver) = mpsc::channel();
@@ -131,7 +142,11 @@ fn decode(paths: &[PathBuf], rate: u32, folder: &Path, progress: ImportProgress<
                     let Some(path) = paths.get(index) else { return };
                     let mut told = |share: f32| {
                         let gone = sender.send(Message::Progress(index, share)).is_err();
-                        if gone || cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                        if gone || cancelled.load(Ordering::Relaxed) {
+                            ControlFlow::Break(())
+                        } else {
+                            ControlFlow::Continue(())
+                        }
                     };
                     let result = decode_one(path, rate, folder, &mut told);
                     // The receiver lives as long as this scope.
@@ -153,7 +168,10 @@ fn decode(paths: &[PathBuf], rate: u32, folder: &Path, progress: ImportProgress<
             }
         }
     });
-    results.into_iter().map(|result| result.unwrap_or_else(|| Err("the import was cancelled".to_owned()))).collect()
+    results
+        .into_iter()
+        .map(|result| result.unwrap_or_else(|| Err("the import was cancelled".to_owned())))
+        .collect()
 }
 
 fn decode_one(
@@ -172,7 +190,8 @@ fn decode_one(
 fn media_add(info: &MediaInfo, id: MediaId, project: &Project) -> MediaAdd {
     let mut origin = MediaOrigin::unknown();
     origin.path = info.origin.path.display().to_string();
-    origin.format = format!("{:?} {:?} {} Hz", info.origin.file_kind, info.origin.sample_kind, info.origin.rate);
+    origin.format =
+        format!("{:?} {:?} {} Hz", info.origin.file_kind, info.origin.sample_kind, info.origin.rate);
     MediaAdd {
         id,
         name: info.origin.file_name.clone(),

@@ -8,7 +8,7 @@ mod render;
 mod sound;
 mod sources;
 
-pub use files::{RenderFiles, RenderFilesError, RenderReport, no_progress, render_files};
+pub use files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 pub use import::{Import, ImportFailure, ImportOutcome, ImportProgress, Imported, import};
 pub use live::{PlayError, Player};
 pub use render::{
