@@ -39,21 +39,36 @@ pub fn transition(
     if old.nodes.iter().any(|node| nodes.get(&node.id).is_some_and(|new| !same_shape(node, new))) {
         return Ok(vec![last]);
     }
-    let mut stages = both(old, running, new, &nodes)?;
+    let old = heard(old, running);
+    let mut stages = both(&old, running, new, &last.schedule)?;
     let before = stages.last().map_or(running, |stage| &stage.schedule);
     stages.extend(with_lines(before, new, &last.schedule)?);
     stages.push(last);
     Ok(stages)
 }
 
-/// The first stage: empty where no cable changes.
+/// What runs of `spec`: a node that was left out because nobody heard it begins anew, and so do the cables at it.
+fn heard(spec: &GraphSpec, schedule: &Schedule) -> GraphSpec {
+    let runs = running(schedule);
+    let nodes = spec.nodes.iter().filter(|node| runs.contains(&node.id)).cloned().collect();
+    let edges = spec.edges.iter().filter(|edge| runs.contains(&edge.from) && runs.contains(&edge.to));
+    let meters = spec.meters.iter().filter(|meter| runs.contains(&meter.node)).copied().collect();
+    GraphSpec { nodes, edges: edges.cloned().collect(), meters }
+}
+
+fn running(schedule: &Schedule) -> HashSet<NodeId> {
+    schedule.nodes.iter().map(|node| node.id).collect()
+}
+
+/// The first stage from `old`, of which all runs, to `new`, which ends in `last`: empty where no cable changes.
 fn both(
     old: &GraphSpec,
-    running: &Schedule,
+    before: &Schedule,
     new: &GraphSpec,
-    nodes: &HashMap<NodeId, &NodeSpec>,
+    last: &Schedule,
 ) -> Result<Vec<Compiled>, CompileError> {
-    let tapped: HashSet<EdgeId> = running.taps.iter().map(|tap| tap.edge).collect();
+    let (nodes, will_run) = (new.nodes.iter().map(|node| node.id).collect::<HashSet<_>>(), running(last));
+    let tapped: HashSet<EdgeId> = before.taps.iter().map(|tap| tap.edge).collect();
     let before: HashMap<EdgeId, &EdgeSpec> = old.edges.iter().map(|edge| (edge.id, edge)).collect();
     let after: HashMap<EdgeId, &EdgeSpec> = new.edges.iter().map(|edge| (edge.id, edge)).collect();
     let coming = new.edges.iter().map(|edge| {
@@ -71,10 +86,13 @@ fn both(
         Some(EdgeSpec { id, fade: Fade::Out, keep_line: tapped.contains(&edge.id), ..edge.clone() })
     });
     let going: Vec<EdgeSpec> = going.collect();
-    if going.is_empty() && coming.iter().all(|edge| edge.fade == Fade::Steady) {
+    let begins = |edge: &EdgeSpec| {
+        edge.fade == Fade::In && will_run.contains(&edge.from) && will_run.contains(&edge.to)
+    };
+    if going.is_empty() && !coming.iter().any(begins) {
         return Ok(Vec::new());
     }
-    let leaving = old.nodes.iter().filter(|node| !nodes.contains_key(&node.id)).cloned();
+    let leaving = old.nodes.iter().filter(|node| !nodes.contains(&node.id)).cloned();
     let union = GraphSpec {
         nodes: new.nodes.iter().cloned().chain(leaving).collect(),
         edges: coming.iter().chain(&going).cloned().collect(),

@@ -153,6 +153,7 @@ fn nonsense_is_refused_by_name() {
     let mut aux = edge(1, 2);
     aux.port = Port::Aux(0);
     assert!(refuse(vec![source(1), output(2)], vec![aux]).contains("side-chain input 1"));
+    assert!(refuse(vec![source(1), source(2)], vec![edge(1, 2)]).contains("without channels"));
     let mut map = edge(1, 2);
     map.map = ChannelMap::List(vec![(2, 0, 1.0)]);
     assert!(refuse(vec![source(1), output(2)], vec![map]).contains("channel 3 into channel 1"));

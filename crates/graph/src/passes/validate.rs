@@ -104,6 +104,10 @@ fn check_edge(edge: &EdgeSpec, from: &NodeSpec, to: &NodeSpec) -> Result<(), Com
             *to.aux.get(usize::from(port)).ok_or_else(|| missing(format!("side-chain input {}", port + 1)))?
         }
     };
+    if target == 0 {
+        // Such a cable would carry nothing, yet hold its target back in time.
+        return Err(missing("an input without channels".to_owned()));
+    }
     if let ChannelMap::List(list) = &edge.map {
         for &(a, b, gain) in list {
             if a >= from.outputs || b >= target {
