@@ -41,6 +41,28 @@
 //! assert!((block[0] - 0.25).abs() < 1e-6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Invariants
+//!
+//! - **A header's claims size no allocation**, damage is an error that names the byte, and a file that ends early gives the
+//!   audio that is there: `tests/hostile.rs` (`cut_at_every_byte_gives_a_prefix_or_an_error`,
+//!   `random_damage_never_panics_hangs_or_invents_audio`, `huge_claims_size_no_allocation`).
+//! - **What is written is read back exactly**, here and by other programs: `tests/writing.rs`
+//!   (`wav_and_flac_of_every_depth_and_width_come_back_exactly`, `sox_and_flac_read_what_is_written`); while a WAV file is
+//!   being written, too (`a_writer_that_is_killed_leaves_a_file_that_opens`).
+//! - **A media file is whole or not there**: `tests/importing.rs`
+//!   (`killed_at_any_system_call_it_leaves_no_half_file_under_a_final_name`).
+//! - **The same audio has one name**, whatever container it came in
+//!   (`the_same_audio_in_other_containers_is_stored_once`).
+//! - **Streaming and rendering read the same samples**, those of decoding: `tests/streaming.rs`
+//!   (`streamed_and_offline_samples_are_those_of_decoding`).
+//! - **The audio thread's side of a stream takes no lock and no memory**, and never sees another page's samples
+//!   (`what_is_not_loaded_is_silence_and_counted_and_no_read_takes_a_lock_or_memory`,
+//!   `many_audio_threads_and_loaders_never_mix_pages_up`; the pages themselves are modelled in `omega-rt`).
+//! - **Memory does not depend on how much is played**: `tests/stream_memory.rs`
+//!   (`twenty_gigabytes_play_within_the_budget`).
+//! - **A damaged peak file is noticed, whatever bit was changed**: `tests/peaks.rs`
+//!   (`cut_damaged_and_foreign_files_are_refused_and_built_again`).
 
 pub mod bext;
 mod files;

@@ -1,7 +1,7 @@
 //! The audio thread's side of a stream, and the handle by which others help it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use omega_rt::PcmSource;
@@ -24,6 +24,8 @@ const GIVE_UP: Duration = Duration::from_secs(5);
 /// What the audio thread tells the loaders about one source.
 pub(super) struct SourceShared {
     pub file: Arc<StreamFile>,
+    /// Whether the source is gone; handles may outlive it.
+    pub closed: AtomicBool,
     /// Frame of each cursor.
     pub frames: [AtomicI64; CURSORS],
     /// How often each was steered, times two, plus one when it goes backwards; 0: never.
@@ -49,7 +51,8 @@ pub struct StreamSource {
     steered: u64,
 }
 
-/// A second hand on a source, for any thread but the audio thread. Cheap to clone.
+/// A second hand on a source, for any thread but the audio thread. Cheap to clone. It does not keep the source open: when
+/// that is dropped its pages are given back, and hints come to nothing.
 #[derive(Clone)]
 pub struct StreamHandle {
     shared: Arc<SourceShared>,
@@ -60,6 +63,7 @@ impl StreamSource {
     pub(super) fn new(streamer: &Arc<Shared>, file: Arc<StreamFile>) -> Self {
         let shared = Arc::new(SourceShared {
             file,
+            closed: AtomicBool::new(false),
             frames: [const { AtomicI64::new(NOWHERE) }; CURSORS],
             stamps: [const { AtomicU64::new(0) }; CURSORS],
             hints: [const { AtomicI64::new(NOWHERE) }; HINTS],
@@ -83,6 +87,12 @@ impl StreamSource {
     #[must_use]
     pub fn rate(&self) -> u32 {
         self.shared.file.pcm.rate
+    }
+}
+
+impl Drop for StreamSource {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Relaxed);
     }
 }
 

@@ -194,13 +194,13 @@ impl State {
         self.victims = None;
         self.queue.clear();
         let before = self.sources.len();
-        self.sources.retain(|source| source.shared.strong_count() > 0);
+        self.sources.retain(|source| source.open().is_some());
         if self.sources.len() < before {
             self.forget_closed_files(pool);
         }
         let mut sources = std::mem::take(&mut self.sources);
         for source in &mut sources {
-            let Some(shared) = source.shared.upgrade() else { continue };
+            let Some(shared) = source.open() else { continue };
             let file = &shared.file;
             let geometry = Geometry {
                 frames: file.pcm.frames,
@@ -283,7 +283,7 @@ impl State {
     /// Gives back the pages of files that no source has open any more.
     fn forget_closed_files(&mut self, pool: &PagePool) {
         self.files.retain(|_, file| file.strong_count() > 0);
-        let open: Vec<_> = self.sources.iter().filter_map(|source| source.shared.upgrade()).collect();
+        let open: Vec<_> = self.sources.iter().filter_map(Source::open).collect();
         let is_open = |file: &Arc<StreamFile>| open.iter().any(|source| Arc::ptr_eq(&source.file, file));
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let is_closed =
@@ -302,6 +302,11 @@ impl State {
 }
 
 impl Source {
+    /// What it shares, unless it was dropped.
+    fn open(&self) -> Option<Arc<SourceShared>> {
+        self.shared.upgrade().filter(|shared| !shared.closed.load(Ordering::Relaxed))
+    }
+
     /// Where this source is, was and may be read.
     fn spots(&mut self, shared: &SourceShared, now: Instant) -> Vec<Spot> {
         let mut spots = Vec::with_capacity(CURSORS + shared.hints.len() + 1);
