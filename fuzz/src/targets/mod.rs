@@ -2,6 +2,7 @@
 
 mod media;
 mod seeded;
+mod session;
 mod time;
 
 /// Something that reads what others wrote.
@@ -19,8 +20,16 @@ pub struct Target {
 }
 
 /// All targets.
-pub const ALL: &[&Target] =
-    &[&time::TEXT, &time::MAP, &media::WAV, &media::AIFF, &media::FLAC, &media::IMPORT];
+pub const ALL: &[&Target] = &[
+    &time::TEXT,
+    &time::MAP,
+    &media::WAV,
+    &media::AIFF,
+    &media::FLAC,
+    &media::IMPORT,
+    &session::PROJECT,
+    &session::EDITS,
+];
 
 /// Targets that are broken on purpose: the tests see whether they are found. They run only when they are named.
 pub const SEEDED: &[&Target] = &[&seeded::PANICS, &seeded::HANGS, &seeded::ALLOCATES];
@@ -34,8 +43,9 @@ mod tests {
         for target in ALL {
             let seeds = (target.seeds)();
             assert!(!seeds.is_empty(), "{} has no seeds", target.name);
-            // Importing waits for the disk.
-            let count = if target.name == media::IMPORT.name { 100 } else { 1000 };
+            // Importing waits for the disk, and a case of edits is many edits.
+            let slow = [media::IMPORT.name, session::EDITS.name].contains(&target.name);
+            let count = if slow { 100 } else { 1000 };
             for number in 0..count {
                 (target.feed)(&crate::mutate::case(&seeds, target.words, number));
             }
