@@ -4,10 +4,17 @@
 //! This crate starts no threads and makes no sound.
 #![forbid(unsafe_code)]
 
+pub mod document;
 pub mod edit;
+mod folder;
 pub mod model;
 
+pub use document::{
+    Applied, ApplyError, Cleaned, CreateError, CreateOptions, Document, EntryId, EntryKind, FileError,
+    HistoryEntry, MediaError, MergeError, Merged, Notice, OpenError, OpenOptions, SaveError, Version,
+};
 pub use edit::{Edit, EditError};
+pub use folder::{Holder, TEXT};
 pub use model::{
     Automation, BusPrecision, Change, Clip, ClipId, ClipLoop, Colour, Device, DeviceId, Fade, FadeShape,
     Fault, Lane, LaneId, Listen, Marker, MarkerId, Media, MediaId, MediaOrigin, MeterId, MeterPoint, Monitor,

@@ -1,0 +1,78 @@
+//! Exchanging edits with another copy of the session.
+
+use std::collections::BTreeMap;
+
+use super::crdt::Crdt;
+use super::error::{ApplyError, FileError, MergeError};
+use super::{Document, EntryId};
+use crate::folder::record::{Kind, Record, scan};
+
+/// What a copy of a session has: of each writer, how many entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Version(BTreeMap<String, u64>);
+
+/// What a merge brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// Entries that were new here, in the order they were given.
+    pub entries: Vec<EntryId>,
+}
+
+impl Document {
+    /// What this copy has, for [`Document::bundle`] of another one.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        Version(
+            self.journal.version().into_iter().map(|(peer, count)| (format!("{peer:016x}"), count)).collect(),
+        )
+    }
+
+    /// The entries that a copy with this version lacks, as bytes for [`Document::merge`].
+    ///
+    /// # Errors
+    /// [`FileError`] if the history cannot be read.
+    pub fn bundle(&self, since: &Version) -> Result<Vec<u8>, FileError> {
+        let mut bytes = Vec::new();
+        for entry in self.journal.entries() {
+            let has = since.0.get(&format!("{:016x}", entry.id.peer)).copied().unwrap_or(0);
+            if entry.id.number >= has {
+                let path = self.folder().unwrap_or("memory".as_ref());
+                bytes.extend(entry.place.frame().map_err(FileError::at(path))?);
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Takes in entries of another copy of this session. They are durable when this returns. Entries that are here
+    /// already change nothing, so the order and the number of merges do not matter.
+    ///
+    /// # Errors
+    /// [`MergeError`]; the document is then as it was before.
+    pub fn merge(&mut self, bundle: &[u8]) -> Result<Merged, MergeError> {
+        if self.is_read_only() {
+            return Err(ApplyError::ReadOnly.into());
+        }
+        let scan = scan(bundle, 0);
+        if !scan.damage.is_empty() || scan.torn.is_some() {
+            return Err(MergeError::Damaged("they are cut or changed".to_owned()));
+        }
+        let mut records: BTreeMap<EntryId, Record> = BTreeMap::new();
+        let mut entries = Vec::new();
+        for record in scan.found.into_iter().map(|found| found.record) {
+            let known = matches!(record.header.kind, Kind::Writing | Kind::Wrote);
+            let Some(id) = record.header.id.filter(|_| !known) else {
+                return Err(MergeError::Damaged("they hold a record that is nobody's".to_owned()));
+            };
+            if self.journal.has(id) || records.contains_key(&id) {
+                continue;
+            }
+            if !record.operations.is_empty() {
+                Crdt::check(&record.operations).map_err(|error| MergeError::Damaged(error.to_string()))?;
+            }
+            entries.push(id);
+            records.insert(id, record);
+        }
+        self.take_in(records.into_values().collect())?;
+        Ok(Merged { entries })
+    }
+}
