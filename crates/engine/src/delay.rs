@@ -216,3 +216,97 @@ impl Tap {
         kernels.add(out, other);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
+    extern crate std;
+    use super::*;
+    use omega_dsp::simd::Level;
+    use std::vec::Vec;
+
+    /// What a line remembers, kept whole; each frame with the gain that it is read with.
+    #[derive(Default)]
+    struct Oracle {
+        heard: Vec<f32>,
+        born: i64,
+        fade_in: bool,
+    }
+
+    impl Oracle {
+        fn read(&self, at: i64, delay: i64) -> f32 {
+            let since = at - delay - self.born;
+            let heard = usize::try_from(at - delay).ok().and_then(|at| self.heard.get(at).copied());
+            match (heard, since) {
+                (None, _) | (_, ..0) => 0.0,
+                (Some(heard), 0..FADE) if self.fade_in && delay > 0 => {
+                    heard * Ramp { from: 0.0, to: 1.0, position: since, length: FADE }.at(0)
+                }
+                (Some(heard), _) => heard,
+            }
+        }
+    }
+
+    fn line(delay: u32) -> Line {
+        let capacity = Line::capacity(delay);
+        Line::new(Ring::new(AlignedBuffer::zeroed(capacity), capacity))
+    }
+
+    /// Lines grow and shrink at random moments, faster than their delays; no frame that a tap may read is ever wrong.
+    #[test]
+    fn a_line_that_grows_again_and_again_remembers_what_it_must() {
+        let kernels = Kernels::new(Level::detect());
+        for seed in 0..20u32 {
+            let mut random = seed.wrapping_mul(0x9e37_79b9) | 1;
+            let mut next = |below: u32| {
+                random ^= random << 13;
+                random ^= random >> 17;
+                random ^= random << 5;
+                random % below
+            };
+            let (mut line, mut oracle) = (self::line(200), Oracle::default());
+            let (mut time, mut longest, mut before, mut capacity) = (0i64, 200u32, 0i64, Line::capacity(200));
+            for _ in 0..200 {
+                match next(8) {
+                    0 | 1 => {
+                        before = i64::from(longest);
+                        longest = next(6000);
+                        let needed = Line::capacity(longest);
+                        let kept = if needed <= capacity { 0 } else { needed };
+                        let mut new = Line::new(Ring::new(AlignedBuffer::zeroed(kept), kept));
+                        new.take_over(&mut line, time);
+                        line = new;
+                        if kept > 0 {
+                            let remembered = time - i64::try_from(capacity).expect("small");
+                            if oracle.born < remembered {
+                                (oracle.born, oracle.fade_in) = (remembered, true);
+                            }
+                            capacity = kept;
+                        }
+                    }
+                    2 if next(4) == 0 => {
+                        line.flush(time);
+                        (oracle.born, oracle.fade_in) = (time, false);
+                    }
+                    _ => {}
+                }
+                for _ in 0..next(6) {
+                    let frames = 1 + next(256) as usize;
+                    let input: Vec<f32> = (0..frames).map(|_| next(2000) as f32 - 1000.0).collect();
+                    line.heard(time, frames);
+                    line.write(kernels, 0, time, &input);
+                    oracle.heard.extend(&input);
+                    for delay in [0, 1, i64::from(longest) / 2, i64::from(longest), before] {
+                        let mut out = std::vec![9.0; frames];
+                        line.read(kernels, 0, time, delay, &mut out);
+                        for (value, at) in out.into_iter().zip(time..) {
+                            assert_eq!(value, oracle.read(at, delay), "seed {seed}, delay {delay} at {at}");
+                        }
+                    }
+                    time += i64::try_from(frames).expect("small");
+                    before = 0;
+                }
+            }
+        }
+    }
+}

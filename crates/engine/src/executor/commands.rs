@@ -106,7 +106,8 @@ impl Executor {
         if fade {
             self.leap = Some(Leap { since: self.time, then });
         } else {
-            self.arrive(then);
+            // Where the jump before is still on its way in, this one is faded in as that one would have been.
+            self.arrive(then, self.landing.is_some());
         }
     }
 
@@ -114,19 +115,18 @@ impl Executor {
     pub(super) fn land(&mut self) -> bool {
         let Some(leap) = self.leap.filter(|leap| self.time - leap.since >= DECLICK) else { return false };
         self.leap = None;
-        self.arrive(leap.then);
-        if matches!(leap.then, Then::Locate(_)) {
-            self.landing = Some(self.time.saturating_add(self.program.schedule.latency.into()));
-        }
+        self.arrive(leap.then, true);
         true
     }
 
-    fn arrive(&mut self, then: Then) {
+    fn arrive(&mut self, then: Then, fade_in: bool) {
         self.landing = None;
         match then {
             Then::Locate(position) => {
                 self.line.locate(self.time, position);
                 self.reset();
+                let lands = self.time.saturating_add(self.program.schedule.latency.into());
+                self.landing = fade_in.then_some(lands);
             }
             // Where nothing comes in from outside everything is reset first, so that playing from here gives what a
             // render from here gives; with live inputs, tails go on.

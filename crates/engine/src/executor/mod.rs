@@ -105,7 +105,8 @@ impl Executor {
             self.time = self.time.saturating_add_unsigned(count as u64);
             self.pending_used = 0;
             done += count;
-            if self.land() {
+            // What waited for a fade goes on at its end, wherever a call ends.
+            if self.land() || self.time - self.adopted == FADE {
                 self.take_commands();
             }
         }
