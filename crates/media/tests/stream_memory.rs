@@ -17,8 +17,11 @@ use omega_rt::PcmSource;
 const FILES: usize = 64;
 /// Stereo float frames: 320 MiB a file.
 const FRAMES: i64 = 40 << 20;
+/// Frames between two places that are played, and between two marks.
+const STEP: i64 = 1_700_000;
+const MARKS: i64 = 2 * STEP;
 
-/// A WAV file whose audio is a hole, but for one mark at every 100,000 frames.
+/// A WAV file whose audio is a hole, but for one mark every so often.
 fn sparse(path: &std::path::Path, number: usize) {
     let mut file = std::fs::File::create(path).expect("it is created");
     let data = (FRAMES * 8) as u32;
@@ -28,7 +31,7 @@ fn sparse(path: &std::path::Path, number: usize) {
     let size = header.len() as u32 - 8 + data;
     header[4..8].copy_from_slice(&size.to_le_bytes());
     file.write_all(&header).expect("it is written");
-    for frame in (0..FRAMES).step_by(5_000_000) {
+    for frame in (0..FRAMES).step_by(MARKS as usize) {
         file.seek(SeekFrom::Start(header.len() as u64 + frame as u64 * 8)).expect("it seeks");
         file.write_all(&mark(number, frame).to_le_bytes()).expect("it is written");
     }
@@ -36,7 +39,7 @@ fn sparse(path: &std::path::Path, number: usize) {
 }
 
 fn mark(number: usize, frame: i64) -> f32 {
-    (number + 1) as f32 + (frame / 5_000_000) as f32 / 64.0
+    (number + 1) as f32 + (frame / MARKS) as f32 / 64.0
 }
 
 fn peak_mib() -> Option<u64> {
@@ -52,7 +55,8 @@ fn twenty_gigabytes_play_within_the_budget() {
         return;
     };
     let dir = tempfile::tempdir().expect("a directory");
-    let config = StreamConfig::default();
+    // Less than by default, so that a quick test needs more pages than there are, whatever is loaded ahead.
+    let config = StreamConfig { budget: 96 << 20, ..StreamConfig::default() };
     let budget = (config.budget >> 20) as u64;
     let streamer = DiskStreamer::new(&config).expect("it starts");
     let mut sources = Vec::new();
@@ -63,15 +67,15 @@ fn twenty_gigabytes_play_within_the_budget() {
             .push((streamer.open(&path).expect("it opens"), OfflineSource::open(&path).expect("it opens")));
     }
     assert!(FILES as i64 * FRAMES * 8 >= 20_000_000_000);
-    // Everywhere in every file, a block at a time, as 64 tracks play together.
+    // Everywhere in every file, a block at a time, as 64 tracks play together: more pages than the pool has.
     let mut out = [9.0; 256];
-    for spot in (0..FRAMES).step_by(2_500_000) {
+    for spot in (0..FRAMES).step_by(STEP as usize) {
         for (number, (source, offline)) in sources.iter_mut().enumerate() {
             source.steer(spot, 1);
             source.wait_until_ready(spot, out.len());
             for source in [source as &mut dyn PcmSource, offline] {
                 assert_eq!(source.read(0, spot, &mut out), 0, "file {number} at {spot}");
-                let want = if spot % 5_000_000 == 0 { mark(number, spot) } else { 0.0 };
+                let want = if spot % MARKS == 0 { mark(number, spot) } else { 0.0 };
                 assert!(
                     out[0] == want && out[1..].iter().all(|&s| s == 0.0),
                     "file {number} at {spot}: {}",
