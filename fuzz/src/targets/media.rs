@@ -4,7 +4,10 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use omega_media::{Bext, Depth, Format, OpenError, Writer, import, open, open_bytes};
+use omega_media::{
+    AudioHash, AudioHasher, Bext, Depth, Format, OpenError, Peak, PeakFile, SampleKind, Writer, import, open,
+    open_bytes, peaks,
+};
 
 use super::Target;
 
@@ -45,6 +48,10 @@ pub const IMPORT: Target = Target {
     words: &[b"data", b"ds64", b"SSND", b"fLaC"],
     feed: bring_in,
 };
+
+/// Peak files.
+pub const PEAKS: Target =
+    Target { name: "peaks", about: "peak files of the cache", seeds: peak_files, words: &[], feed: overview };
 
 /// The widest file that is read.
 const MAX_CHANNELS: usize = 64;
@@ -123,6 +130,43 @@ fn bring_in(bytes: &[u8]) {
     }
 }
 
+/// A peak file is refused or gives extents of audio, whatever is asked.
+fn overview(bytes: &[u8]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("hostile");
+    fs::write(&path, bytes).expect("the case is stored");
+    let refused =
+        |error: omega_media::peaks::PeakError| assert!(error.to_string().contains("hostile"), "{error}");
+    let file = match PeakFile::open(&path, some_hash()) {
+        Ok(file) => file,
+        Err(error) => return refused(error),
+    };
+    let mut columns = [Peak::default(); 50];
+    for range in [0..file.frames(), -7..9, i64::MIN..i64::MAX, 256..257, 5..5] {
+        match file.read(file.channels() - 1, range, &mut columns) {
+            Ok(()) => assert!(columns.iter().all(|peak| peak.min <= peak.max && peak.rms >= 0.0)),
+            Err(error) => refused(error),
+        }
+    }
+}
+
+/// The name of the audio that the peak files are of.
+fn some_hash() -> AudioHash {
+    AudioHasher::new(SampleKind::Int16, 1, 48_000).finish()
+}
+
+fn peak_files() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let audio = folder.path().join("audio.wav");
+    let built = |bytes: Vec<u8>| {
+        fs::write(&audio, bytes).expect("the audio is stored");
+        let go_on = &mut |_| ControlFlow::Continue(());
+        peaks::build(&audio, some_hash(), folder.path(), go_on).expect("a peak file");
+        fs::read(peaks::path_for(folder.path(), some_hash())).expect("it is there")
+    };
+    wavs().into_iter().map(built).collect()
+}
+
 fn wavs() -> Vec<Vec<u8>> {
     let bext = Some(Bext { description: "take 1".into(), ..Bext::default() });
     vec![
@@ -198,6 +242,19 @@ mod tests {
                 assert!(frames >= 100, "{} {index}: {frames} frames", target.name);
                 assert!(file.warnings().is_empty(), "{} {index}: {:?}", target.name, file.warnings());
             }
+        }
+    }
+
+    #[test]
+    fn seeds_are_whole_peak_files() {
+        for seed in peak_files() {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let path = folder.path().join("peaks");
+            fs::write(&path, seed).expect("it is stored");
+            let file = PeakFile::open(&path, some_hash()).expect("it opens");
+            let mut columns = [Peak::default(); 10];
+            file.read(0, 0..file.frames(), &mut columns).expect("it is read");
+            assert!(columns.iter().any(|peak| peak.max > 0.0));
         }
     }
 }

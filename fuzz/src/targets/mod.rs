@@ -27,6 +27,7 @@ pub const ALL: &[&Target] = &[
     &media::AIFF,
     &media::FLAC,
     &media::IMPORT,
+    &media::PEAKS,
     &session::PROJECT,
     &session::EDITS,
 ];
