@@ -87,10 +87,12 @@ fn run(options: &Options) -> Result<bool, session::Error> {
     let mut all_equal = true;
     for &workload in workloads {
         let mut contenders = vec![Contender::new("ceiling", |out| ceiling::render(workload, &tracks, out))];
-        if workload == Workload::Mix {
-            let mut player = Player::new(Session::mix(&tracks, level)?, level, usize::from(options.block))?;
-            contenders.push(Contender::new("engine", move |out| player.render(out)));
-        }
+        let session = match workload {
+            Workload::Mix => Session::mix(&tracks, level)?,
+            Workload::Fx => Session::fx(&tracks, level)?,
+        };
+        let mut player = Player::new(session, level, usize::from(options.block))?;
+        contenders.push(Contender::new("engine", move |out| player.render(out)));
         let report = harness::run(&mut contenders, tracks.len(), seconds, options.rounds.into());
         all_equal &= print(workload, &report, tracks.len());
     }

@@ -11,7 +11,9 @@ use omega_processor::{PrepareConfig, Processor};
 use omega_rt::{Owned, PcmSource, RamPcm};
 
 use crate::material::Track;
-use crate::workload::{BUS_GAIN, BUSES, TRACK_GAIN, balance};
+use crate::workload::{
+    ATTACK, BUS_BAND, BUS_GAIN, BUSES, Peak, RATIO, RELEASE, THRESHOLD, TRACK_BANDS, TRACK_GAIN, balance,
+};
 
 /// Channels of everything.
 const STEREO: u16 = 2;
@@ -48,6 +50,64 @@ impl Session {
             session.node(NodeSpec::new(NodeId(0), "output", Role::Output { first: 0 }, STEREO), None, &[]);
         session.cable(master, hardware);
         Ok(session)
+    }
+
+    /// `tracks` in the workload `fx`.
+    ///
+    /// # Errors
+    /// A device or a parameter is not there.
+    pub fn fx(tracks: &[Track], level: Level) -> Result<Self, Error> {
+        let mut session = Self { level, plan: Plan::default(), play_lists: Vec::new() };
+        let master = session.strip("master", BUS_GAIN, 0.0)?;
+        let mut buses = Vec::new();
+        for index in 0..BUSES {
+            let name = format!("bus {index}");
+            let band = session.equaliser(&name, &[BUS_BAND])?;
+            let bus = session.strip(&name, BUS_GAIN, 0.0)?;
+            session.cable(band, bus);
+            session.cable(bus, master);
+            buses.push(band);
+        }
+        for (index, track) in tracks.iter().enumerate() {
+            let name = format!("track {index}");
+            let (position, _) = balance(index);
+            let chain = [
+                session.reader(&name, track)?,
+                session.device("omega.fader", &name, &[("volume", decibels(TRACK_GAIN))])?,
+                session.equaliser(&name, &TRACK_BANDS)?,
+                session.compressor(&name)?,
+                session.strip(&name, 1.0, position)?,
+                buses[index % BUSES],
+            ];
+            chain.windows(2).for_each(|pair| session.cable(pair[0], pair[1]));
+        }
+        let hardware =
+            session.node(NodeSpec::new(NodeId(0), "output", Role::Output { first: 0 }, STEREO), None, &[]);
+        session.cable(master, hardware);
+        Ok(session)
+    }
+
+    fn equaliser(&mut self, name: &str, bands: &[Peak]) -> Result<NodeId, Error> {
+        let mut values = Vec::new();
+        for (number, band) in (1..).zip(bands) {
+            let pairs =
+                [("on", 1.0), ("shape", 0.0), ("freq", band.hertz), ("gain", band.decibels), ("q", band.q)];
+            values.extend(pairs.map(|(key, value)| (format!("band{number}.{key}"), value)));
+        }
+        let values: Vec<(&str, f64)> = values.iter().map(|(key, value)| (&**key, *value)).collect();
+        self.device("omega.eq", name, &values)
+    }
+
+    fn compressor(&mut self, name: &str) -> Result<NodeId, Error> {
+        let values = [
+            ("threshold", decibels(THRESHOLD)),
+            ("ratio", f64::from(RATIO)),
+            ("knee", 0.0),
+            ("detector", 1.0),
+            ("attack", 1000.0 * ATTACK),
+            ("release", 1000.0 * RELEASE),
+        ];
+        self.device("omega.compressor", name, &values)
     }
 
     /// The graph, and what each clip reader is to play.

@@ -17,7 +17,7 @@
 //! does not follow the wave above 100 Hz and does not rise before a peak has passed. RMS averages over 10 ms.
 //!
 //! Parameters are taken at the beginning of each control cell (32 frames). When the look-ahead changes, the sound goes from the old delay to the new one in
-//! 10 ms; what it changes to in the meantime counts afterwards. The first values after preparing or a reset count at once. One channel in and two out: the input goes to both.
+//! 10 ms, as soon as the new one has been remembered; what it changes to in the meantime counts afterwards. The first values after preparing or a reset count at once. One channel in and two out: the input goes to both.
 //!
 //! Latency: the look-ahead in whole frames. Tail: the same.
 
@@ -59,7 +59,7 @@ pub struct Compressor {
     /// Frames of memory of each channel.
     length: usize,
     /// Frames in which a change of the look-ahead is done.
-    fade: u32,
+    fade: i32,
     memory: AlignedBuffer,
     settings: Settings,
     /// The latency that the engine knows of.
@@ -79,14 +79,17 @@ struct State {
     /// Look-ahead before and after a change, in frames.
     from: u32,
     to: u32,
-    /// Frames of the change that are done.
-    faded: u32,
+    /// Frames of the change that are done; negative (by the longest look-ahead, two fades, at most) while it waits for
+    /// the memory to be filled.
+    faded: i32,
+    /// Frames in the memory that count, its length at most. Without look-ahead nothing is remembered.
+    heard: usize,
     /// Frames since the last one that was not zero, the memory's length at most.
     quiet: usize,
 }
 
 impl State {
-    fn new(fade: u32, length: usize) -> Self {
+    fn new(fade: i32, length: usize) -> Self {
         Self {
             fresh: true,
             seen: [0.0; PARAMS],
@@ -95,6 +98,7 @@ impl State {
             from: 0,
             to: 0,
             faded: fade,
+            heard: length,
             quiet: length,
         }
     }
@@ -131,7 +135,7 @@ fn settings(values: &[f32; PARAMS], rate: f64) -> Settings {
 impl Compressor {
     fn new(config: &PrepareConfig, kernels: Kernels, memory: AlignedBuffer, length: usize) -> Self {
         let rate = f64::from(config.sample_rate);
-        let fade = config.sample_rate / 100;
+        let fade = i32::try_from(config.sample_rate / 100).unwrap_or(i32::MAX);
         Self {
             kernels,
             rate,
@@ -162,7 +166,8 @@ impl Compressor {
         } else if state.faded >= self.fade {
             state.from = state.to;
             if ahead != state.to {
-                (state.to, state.faded) = (ahead, 0);
+                let missing = (ahead as usize).saturating_sub(state.heard);
+                (state.to, state.faded) = (ahead, -i32::try_from(missing).unwrap_or(0));
             }
         }
     }
@@ -179,7 +184,11 @@ impl Compressor {
 
     /// Delays frames `begin..end` by the look-ahead.
     fn delay(&mut self, main: &mut Channels<'_>, begin: usize, end: usize) {
-        let State { line, from, to, faded, .. } = self.state;
+        let State { line, from, to, faded, heard, .. } = self.state;
+        if from == 0 && to == 0 {
+            self.state.heard = 0;
+            return;
+        }
         let fade = Ramp { from: 0.0, to: 1.0, position: faded.into(), length: self.fade.into() };
         let mut after = line;
         for (memory, channel) in
@@ -192,9 +201,10 @@ impl Compressor {
                 after.process_fade(memory, channel, [from as usize, to as usize], fade);
             }
         }
+        let frames = end - begin;
         self.state.line = after;
-        let frames = u32::try_from(end - begin).unwrap_or(u32::MAX);
-        self.state.faded = faded.saturating_add(frames).min(self.fade);
+        self.state.heard = heard.saturating_add(frames).min(self.length);
+        self.state.faded = faded.saturating_add(i32::try_from(frames).unwrap_or(i32::MAX)).min(self.fade);
     }
 
     /// One block in stretches over which the parameters stay.
@@ -298,7 +308,8 @@ fn key<'a, 'b>(
 
 /// The same bits.
 fn same(a: &[f32], b: &[f32]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+    // Without a way out in the middle, so that the compiler can use vectors.
+    a.len() == b.len() && a.iter().zip(b).fold(0, |other, (a, b)| other | (a.to_bits() ^ b.to_bits())) == 0
 }
 
 impl Processor for Compressor {
@@ -322,13 +333,14 @@ impl Processor for Compressor {
     }
 
     fn state_words(&self) -> usize {
-        6 + PARAMS + Dynamics::STATE + self.memory.len()
+        7 + PARAMS + Dynamics::STATE + self.memory.len()
     }
 
     fn save_state(&self, out: &mut StateWriter<'_>) {
-        let State { fresh, seen, dynamics, line, from, to, faded, quiet } = self.state;
+        let State { fresh, seen, dynamics, line, from, to, faded, heard, quiet } = self.state;
         let word = |value: usize| u32::try_from(value).unwrap_or(0);
-        for value in [u32::from(fresh), word(line.position()), from, to, faded, word(quiet)] {
+        let faded = faded.cast_unsigned();
+        for value in [u32::from(fresh), word(line.position()), from, to, faded, word(heard), word(quiet)] {
             out.word(value);
         }
         out.values(&seen);
@@ -337,7 +349,7 @@ impl Processor for Compressor {
     }
 
     fn restore_state(&mut self, state: &mut StateReader<'_>) {
-        let [fresh, line, from, to, faded, quiet] = core::array::from_fn(|_| state.word());
+        let [fresh, line, from, to, faded, heard, quiet] = core::array::from_fn(|_| state.word());
         let most = lookahead(MOST_LOOKAHEAD, self.rate);
         let (mut seen, mut dynamics) = ([0.0; PARAMS], [0.0; Dynamics::STATE]);
         state.values(&mut seen);
@@ -351,7 +363,8 @@ impl Processor for Compressor {
             line: DelayLine::at(line as usize % self.length.max(1)),
             from: from.min(most),
             to: to.min(most),
-            faded: faded.min(self.fade),
+            faded: faded.cast_signed().clamp(-2 * self.fade, self.fade),
+            heard: (heard as usize).min(self.length),
             quiet: (quiet as usize).min(self.length),
         };
     }

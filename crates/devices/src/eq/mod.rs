@@ -58,6 +58,8 @@ pub struct Eq {
     sections: Owned<[Section]>,
     /// Sections in use.
     used: usize,
+    /// All bands are where their values want them.
+    settled: bool,
     state: State,
 }
 
@@ -97,7 +99,16 @@ impl Eq {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "120 at most")]
         let steps = (FADE * rate / QUIET as f64) as u32;
         let mono_to_stereo = (config.inputs, config.outputs) == (1, 2);
-        Self { kernels, rate, mono_to_stereo, steps: steps.max(1), sections, used: 0, state: State::NEW }
+        Self {
+            kernels,
+            rate,
+            mono_to_stereo,
+            steps: steps.max(1),
+            sections,
+            used: 0,
+            settled: false,
+            state: State::NEW,
+        }
     }
 
     /// The sections in use, channel by channel.
@@ -163,6 +174,7 @@ impl Eq {
         for (values, band) in seen.as_chunks::<BAND_PARAMS>().0.iter().map(Values::new).zip(bands) {
             if fresh { band.jump(&values, steps) } else { band.step(&values, steps) }
         }
+        self.settled = self.state.is_settled(steps);
         self.arrange(&before.bands);
         self.design(&before);
     }
@@ -222,11 +234,15 @@ impl Eq {
     fn is_steady(&self, params: &Params<'_>) -> bool {
         params.all_constant()
             && params.values().get(..ALL_PARAMS).is_some_and(|values| same(values, &self.state.seen))
-            && self.state.is_settled(self.steps)
+            && self.settled
     }
 
     /// The input was zero for a control cell before frame `at` (frames before `at` are not processed yet).
     fn was_quiet(&self, main: &Channels<'_>, at: usize) -> bool {
+        // Sound is the rule, and its last frame tells.
+        if at > 0 && main.get(0).get(at - 1).is_some_and(|x| x.to_bits() != 0) {
+            return false;
+        }
         let zeros = zeros_before(main, at);
         zeros >= QUIET || zeros == at && at + self.state.quiet >= QUIET
     }
@@ -276,6 +292,9 @@ impl Eq {
     /// Looks at the input before it is filtered: whether all of it is zero, and how many zeros are at the end.
     fn listen(&self, main: &mut Channels<'_>, silent: bool) -> (bool, usize) {
         let frames = main.frames();
+        if !silent && main.get(0).last().is_some_and(|x| x.to_bits() != 0) {
+            return (false, 0);
+        }
         let zeros = if silent { frames.min(QUIET) } else { zeros_before(main, frames) };
         let all = zeros >= frames.min(QUIET)
             && (silent || main.iter_mut().all(|channel| channel.iter().all(|x| x.to_bits() == 0)));
@@ -341,7 +360,8 @@ fn zeros_before(main: &Channels<'_>, at: usize) -> usize {
 
 /// The same bits.
 fn same(a: &[f32], b: &[f32]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+    // Without a way out in the middle, so that the compiler can use vectors.
+    a.len() == b.len() && a.iter().zip(b).fold(0, |other, (a, b)| other | (a.to_bits() ^ b.to_bits())) == 0
 }
 
 impl Processor for Eq {
@@ -358,7 +378,7 @@ impl Processor for Eq {
 
     fn reset(&mut self) {
         self.state = State::NEW;
-        self.used = 0;
+        (self.used, self.settled) = (0, false);
         self.sections.fill(Section::default());
     }
 
@@ -408,6 +428,7 @@ impl Processor for Eq {
             section.set_state(values);
         }
         self.used = self.state.bands.iter().map(Band::sections).sum();
+        self.settled = self.state.is_settled(self.steps);
         self.design(&State::NEW);
     }
 

@@ -169,13 +169,28 @@ fn make_up_and_mix_do_what_they_say() {
 #[test]
 fn a_change_of_the_look_ahead_is_told_and_does_not_click() {
     let tone = sine(100.0, -6.0, RATE, RATE);
-    let ahead: Vec<f32> = (0..48_000).map(|i| if i < 20_000 { 1.0 } else { 9.0 }).collect();
-    let values = [("lookahead", Track::Frames(ahead)), ("ratio", Track::Constant(1.0))];
+    // From nothing (nothing is remembered then), on while little is remembered, and back.
+    let ahead = |i: usize| match i {
+        0..12_000 => 0.0,
+        12_000..13_000 => 1.0,
+        13_000..24_000 => 19.0,
+        24_000..36_000 => 0.0,
+        _ => 5.0,
+    };
+    let values =
+        [("lookahead", Track::Frames((0..48_000).map(ahead).collect())), ("ratio", Track::Constant(1.0))];
     let outcome = run(RATE, &job(KEY, vec![tone], &values));
-    assert_eq!(outcome.latencies, [(0, 48), (19_968, 432)]);
+    assert_eq!(outcome.latencies, [(11_776, 48), (12_800, 912), (23_808, 0), (35_840, 240)]);
     let bend = |x: &[f32]| (x[2] - 2.0 * x[1] + x[0]).abs();
-    let sharpest = outcome.output[0].windows(3).skip(100).map(bend).fold(0.0, f32::max);
+    let sharpest = outcome.output[0].windows(3).map(bend).fold(0.0, f32::max);
     assert!(sharpest < 0.003, "{sharpest}");
+    let delayed = |at: usize, by: usize| {
+        let wrong = |i: &usize| (outcome.output[0][*i] - sine(100.0, -6.0, RATE, RATE)[*i - by]).abs() > 1e-6;
+        assert_eq!((at..at + 200).find(wrong), None, "{by} frames at {at}");
+    };
+    for (at, by) in [(11_000, 0), (12_600, 48), (23_000, 912), (35_000, 0), (47_000, 240)] {
+        delayed(at, by);
+    }
 }
 
 #[test]

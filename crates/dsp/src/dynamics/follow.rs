@@ -206,30 +206,41 @@ mod vector {
     #[inline(always)]
     fn levels<V: Lanes>(node: &mut Node<'_>, at: usize, cells: usize, lane: usize, table: &mut Table) {
         let zero = V::splat(0.0);
-        let mut column = [[0.0; WIDTH]; CELLS / WIDTH];
-        for (eight, out) in (0..cells).step_by(WIDTH).zip(&mut column) {
-            let mut rows = [zero; WIDTH];
-            for (cell, row) in (eight..cells).zip(&mut rows) {
-                let chunks = node
-                    .key
-                    .iter()
-                    .filter_map(|x| x.get(at + cell * CELL..)?.first_chunk::<WIDTH>())
-                    .map(V::load);
-                *row = match node.settings.detector {
-                    Detector::Peak => chunks.fold(zero, |peak, x| x.abs().max(peak)),
-                    Detector::Rms => chunks.fold(zero, |sum, x| sum + x * x),
-                };
+        for (eight, table) in table.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+            let first = eight * WIDTH;
+            if first >= cells {
+                return;
             }
-            let frames = V::transpose(rows);
+            let count = (cells - first).min(WIDTH) * CELL;
+            let from = at + first * CELL;
+            let chunks =
+                node.key.iter().filter_map(|x| Some(x.get(from..from + count)?.as_chunks::<WIDTH>().0));
+            let mut rows = [zero; WIDTH];
             let folded = match node.settings.detector {
-                Detector::Peak => frames.into_iter().fold(zero, |peak, x| x.max(peak)),
-                Detector::Rms => frames.into_iter().fold(zero, |sum, x| sum + x),
+                Detector::Peak => {
+                    for chunks in chunks {
+                        for (row, x) in rows.iter_mut().zip(chunks) {
+                            *row = V::load(x).abs().max(*row);
+                        }
+                    }
+                    V::transpose(rows).into_iter().fold(zero, |peak, x| x.max(peak))
+                }
+                Detector::Rms => {
+                    for chunks in chunks {
+                        for (row, x) in rows.iter_mut().zip(chunks) {
+                            let x = V::load(x);
+                            *row = *row + x * x;
+                        }
+                    }
+                    V::transpose(rows).into_iter().fold(zero, |sum, x| sum + x)
+                }
             };
-            folded.store(out);
-        }
-        for (row, level) in table.iter_mut().zip(column.as_flattened()).take(cells) {
-            if let Some(slot) = row.get_mut(lane) {
-                *slot = *level;
+            let mut levels = [0.0; WIDTH];
+            folded.store(&mut levels);
+            for (row, level) in table.iter_mut().zip(levels) {
+                if let Some(slot) = row.get_mut(lane) {
+                    *slot = level;
+                }
             }
         }
     }
