@@ -7,6 +7,7 @@ mod live;
 mod render;
 mod sound;
 mod sources;
+mod studio;
 
 pub use files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 pub use import::{Import, ImportFailure, ImportOutcome, ImportProgress, Imported, import};
@@ -16,3 +17,11 @@ pub use render::{
 };
 pub use sound::SoundError;
 pub use sources::{InMemory, Offline, Sources, Streaming};
+pub use studio::{ImportReport, Studio, StudioError};
+
+// What is built on this crate needs nothing else.
+pub use omega_audio_io as audio_io;
+pub use omega_dsp::simd::Level;
+pub use omega_media as media;
+pub use omega_session as session;
+pub use omega_time as time;

@@ -1,0 +1,174 @@
+//! One open session, and all that can be done with it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use omega_audio_io::StreamConfig;
+use omega_dsp::simd::Level;
+use omega_session::edit::Edit;
+use omega_session::model::Project;
+use omega_session::{Applied, ApplyError, CreateError, CreateOptions, Document, HistoryEntry, OpenError, OpenOptions, SaveError};
+
+use crate::files::{RenderFiles, RenderFilesError, RenderReport, render_files};
+use crate::import::{Import, ImportFailure, ImportProgress, Imported, import};
+use crate::live::{PlayError, Player};
+use crate::render::Progress;
+use crate::sources::Streaming;
+
+/// Why something could not be done with a session.
+#[derive(Debug, thiserror::Error)]
+pub enum StudioError {
+    /// It was not created.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// It was not opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It was not edited.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// It was not saved.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    /// It was not rendered.
+    #[error(transparent)]
+    Render(#[from] RenderFilesError),
+    /// It does not play.
+    #[error(transparent)]
+    Play(#[from] PlayError),
+    /// The system gives no threads to read ahead.
+    #[error("cannot start the threads that read ahead: {0}")]
+    Threads(#[source] std::io::Error),
+}
+
+/// What an import did.
+#[derive(Debug, Default)]
+pub struct ImportReport {
+    /// What is in the session now.
+    pub imported: Vec<Imported>,
+    /// What is not.
+    pub failed: Vec<ImportFailure>,
+}
+
+/// A session that is open for work. The window, the command line and a script do the same things, because they all go
+/// through this.
+#[derive(Debug)]
+pub struct Studio {
+    document: Document,
+    root: PathBuf,
+}
+
+impl Studio {
+    /// Creates a session folder, which must not exist yet.
+    ///
+    /// # Errors
+    /// [`StudioError::Create`].
+    pub fn create(path: &Path, options: &CreateOptions) -> Result<Self, StudioError> {
+        let document = Document::create(path, options)?;
+        Ok(Self { document, root: path.to_owned() })
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// [`StudioError::Open`].
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, StudioError> {
+        let document = Document::open(path, options)?;
+        Ok(Self { document, root: path.to_owned() })
+    }
+
+    /// The project as it is now.
+    #[must_use]
+    pub fn project(&self) -> Arc<Project> {
+        self.document.project()
+    }
+
+    /// The session's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The document, for what is not wrapped here.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The document, to be changed.
+    pub fn document_mut(&mut self) -> &mut Document {
+        &mut self.document
+    }
+
+    /// Applies edits as one named step: all of them or none. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`StudioError::Apply`], naming the edit.
+    pub fn apply(&mut self, name: &str, edits: &[Edit]) -> Result<Applied, StudioError> {
+        Ok(self.document.apply_group(name, edits)?)
+    }
+
+    /// Undoes the last step of this author; `None` when there is nothing to undo.
+    ///
+    /// # Errors
+    /// [`StudioError::Apply`].
+    pub fn undo(&mut self) -> Result<Option<Applied>, StudioError> {
+        Ok(self.document.undo()?)
+    }
+
+    /// Redoes what was undone last; `None` when there is nothing to redo.
+    ///
+    /// # Errors
+    /// [`StudioError::Apply`].
+    pub fn redo(&mut self) -> Result<Option<Applied>, StudioError> {
+        Ok(self.document.redo()?)
+    }
+
+    /// All steps, oldest first.
+    #[must_use]
+    pub fn history(&self) -> Vec<HistoryEntry> {
+        self.document.history()
+    }
+
+    /// Writes `project.json`.
+    ///
+    /// # Errors
+    /// [`StudioError::Save`].
+    pub fn save(&mut self) -> Result<(), StudioError> {
+        Ok(self.document.save()?)
+    }
+
+    /// Imports audio files: decoded once, converted to the session's rate, and added as one step. A file that fails does
+    /// not keep the others out.
+    ///
+    /// # Errors
+    /// [`StudioError::Apply`].
+    pub fn import(&mut self, paths: &[PathBuf], options: &Import, progress: ImportProgress<'_>) -> Result<ImportReport, StudioError> {
+        let outcome = import(&self.project(), &self.root, paths, options, progress);
+        if !outcome.edits.is_empty() {
+            let name = match outcome.imported.as_slice() {
+                [one] => format!("import {}", one.info.origin.file_name),
+                many => format!("import {} files", many.len()),
+            };
+            self.apply(&name, &outcome.edits)?;
+        }
+        Ok(ImportReport { imported: outcome.imported, failed: outcome.failed })
+    }
+
+    /// Renders into files.
+    ///
+    /// # Errors
+    /// [`StudioError::Render`].
+    pub fn render_files(&self, files: &RenderFiles, progress: Progress<'_>) -> Result<RenderReport, StudioError> {
+        Ok(render_files(&self.project(), &self.root, files, progress)?)
+    }
+
+    /// Opens hardware to play through.
+    ///
+    /// # Errors
+    /// [`StudioError::Play`].
+    pub fn player(&self, config: &StreamConfig, level: Level) -> Result<Player, StudioError> {
+        let sources = Streaming::new(&omega_media::stream::StreamConfig::default()).map_err(StudioError::Threads)?;
+        Ok(Player::open(&self.project(), &self.root, sources, config, level)?)
+    }
+}
