@@ -7,7 +7,10 @@ use omega_audio_io::StreamConfig;
 use omega_dsp::simd::Level;
 use omega_session::edit::Edit;
 use omega_session::model::Project;
-use omega_session::{Applied, ApplyError, CreateError, CreateOptions, Document, HistoryEntry, OpenError, OpenOptions, SaveError};
+use omega_session::{
+    Applied, ApplyError, CreateError, CreateOptions, Document, HistoryEntry, OpenError, OpenOptions,
+    SaveError,
+};
 
 use crate::files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 use crate::import::{Import, ImportFailure, ImportProgress, Imported, import};
@@ -143,7 +146,12 @@ impl Studio {
     ///
     /// # Errors
     /// [`StudioError::Apply`].
-    pub fn import(&mut self, paths: &[PathBuf], options: &Import, progress: ImportProgress<'_>) -> Result<ImportReport, StudioError> {
+    pub fn import(
+        &mut self,
+        paths: &[PathBuf],
+        options: &Import,
+        progress: ImportProgress<'_>,
+    ) -> Result<ImportReport, StudioError> {
         let outcome = import(&self.project(), &self.root, paths, options, progress);
         if !outcome.edits.is_empty() {
             let name = match outcome.imported.as_slice() {
@@ -159,7 +167,11 @@ impl Studio {
     ///
     /// # Errors
     /// [`StudioError::Render`].
-    pub fn render_files(&self, files: &RenderFiles, progress: Progress<'_>) -> Result<RenderReport, StudioError> {
+    pub fn render_files(
+        &self,
+        files: &RenderFiles,
+        progress: Progress<'_>,
+    ) -> Result<RenderReport, StudioError> {
         Ok(render_files(&self.project(), &self.root, files, progress)?)
     }
 
@@ -168,7 +180,8 @@ impl Studio {
     /// # Errors
     /// [`StudioError::Play`].
     pub fn player(&self, config: &StreamConfig, level: Level) -> Result<Player, StudioError> {
-        let sources = Streaming::new(&omega_media::stream::StreamConfig::default()).map_err(StudioError::Threads)?;
+        let sources =
+            Streaming::new(&omega_media::stream::StreamConfig::default()).map_err(StudioError::Threads)?;
         Ok(Player::open(&self.project(), &self.root, sources, config, level)?)
     }
 }

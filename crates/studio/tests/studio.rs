@@ -46,7 +46,8 @@ fn a_session_goes_the_whole_way_through() {
     let peak = before.loudness[0].sample_peak.expect("sound");
     assert!((-4.0..6.1).contains(&peak), "{peak}");
 
-    let quieter: Vec<Edit> = tracks.iter().map(|id| TrackVolume { id: id.clone(), db: -20.0 }.into()).collect();
+    let quieter: Vec<Edit> =
+        tracks.iter().map(|id| TrackVolume { id: id.clone(), db: -20.0 }.into()).collect();
     studio.apply("turn down", &quieter).expect("applied");
     let text = |studio: &mut Studio| {
         studio.save().expect("saved");
