@@ -12,8 +12,9 @@ use crate::slot::Slot;
 #[derive(Debug)]
 pub struct Program {
     pub(crate) schedule: Schedule,
-    /// One for each node of the schedule.
-    pub(crate) slots: Owned<[Slot]>,
+    /// One for each node of the schedule; none where there is nothing to process. Pointers, because as many are swapped
+    /// as there are nodes when a program is adopted.
+    pub(crate) slots: Owned<[Option<Owned<Slot>>]>,
     /// One for each delay line of the schedule.
     pub(crate) lines: Owned<[Line]>,
     /// One for each tap of the schedule.
@@ -46,6 +47,11 @@ impl Program {
     #[must_use]
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
+    }
+
+    /// The slot of a node.
+    pub(crate) fn slot_mut(&mut self, node: u32) -> Option<&mut Slot> {
+        self.slots.get_mut(node as usize)?.as_deref_mut()
     }
 
     /// Takes over processors, parameters and delay lines from the program before. Real-time safe: pointers are swapped.

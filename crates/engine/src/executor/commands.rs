@@ -50,13 +50,13 @@ impl Executor {
             Command::Adopt(program) => self.adopt(program),
             Command::Param { node, param, value, smooth } => {
                 let when = self.now_at(node);
-                if let Some(slot) = self.program.slots.get_mut(node as usize) {
+                if let Some(slot) = self.program.slot_mut(node) {
                     slot.set(param.into(), value, smooth, &self.line, when);
                 }
             }
             Command::Lane { node, param, lane } => {
                 let when = self.now_at(node);
-                let old = match self.program.slots.get_mut(node as usize) {
+                let old = match self.program.slot_mut(node) {
                     Some(slot) => slot.set_lane(param.into(), lane, &self.line, when),
                     None => lane,
                 };
@@ -65,7 +65,7 @@ impl Executor {
                 }
             }
             Command::Exchange { node, mut payload } => {
-                if let Some(slot) = self.program.slots.get_mut(node as usize) {
+                if let Some(slot) = self.program.slot_mut(node) {
                     if let Some(processor) = &mut slot.processor {
                         processor.exchange(&mut *payload);
                     }
@@ -141,7 +141,7 @@ impl Executor {
     }
 
     fn reset(&mut self) {
-        for slot in self.program.slots.iter_mut() {
+        for slot in self.program.slots.iter_mut().flatten() {
             if let Some(processor) = &mut slot.processor {
                 processor.reset();
             }
@@ -180,7 +180,7 @@ impl Executor {
         }
         let program = &mut *self.program;
         for (node, slot) in program.schedule.nodes.iter().zip(program.slots.iter_mut()) {
-            let id = node.id;
+            let (id, Some(slot)) = (node.id, slot) else { continue };
             for news in [
                 slot.untold.failure.map(|code| EngineEvent::Failed { node: id, code }),
                 slot.untold.latency.map(|frames| EngineEvent::LatencyChanged { node: id, frames }),

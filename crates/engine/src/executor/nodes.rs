@@ -42,7 +42,12 @@ impl Executor {
         let when = self.when(node, arrival);
         let program = &mut *self.program;
         let nodes = program.schedule.nodes.get(node as usize);
-        let Some((scheduled, slot)) = nodes.zip(program.slots.get_mut(node as usize)) else { return };
+        let slot = program.slots.get_mut(node as usize).and_then(Option::as_deref_mut);
+        let (scheduled, slot) = match (nodes, slot) {
+            (Some(scheduled), Some(slot)) => (scheduled, slot),
+            (Some(scheduled), None) => return program.slab.silence(scheduled.main, frames),
+            (None, _) => return,
+        };
         let [table, ..] = &mut self.tables;
         slot.evaluate(self.kernels, &self.line, when, frames, table);
         let quiet = program.slab.is_silent(input(scheduled));
@@ -112,13 +117,13 @@ impl Executor {
         let program = &mut *self.program;
         let nodes = program.schedule.nodes.get(range.clone()).unwrap_or(&[]);
         let slots = program.slots.get_mut(range).unwrap_or(&mut []);
-        let Some((function, leader)) = slots.first().and_then(|slot| slot.batch).zip(nodes.first()) else {
-            return;
-        };
+        let leader = slots.first().and_then(Option::as_deref).and_then(|slot| slot.batch);
+        let Some((function, leader)) = leader.zip(nodes.first()) else { return };
         let mut lanes = [false; MAX_BATCH];
         let mut quiet = [false; MAX_BATCH];
         let places = lanes.iter_mut().zip(&mut quiet).zip(&mut self.tables).zip(whens);
         for ((slot, node), (((lane, quiet), table), when)) in slots.iter_mut().zip(nodes).zip(places) {
+            let Some(slot) = slot else { continue };
             let same = slot.batch.is_some_and(|of| core::ptr::fn_addr_eq(of, function));
             *quiet = program.slab.is_silent(input(node));
             let works = !slot.failed && slot.processor.is_some() && !rests(slot, node, *quiet);
@@ -132,6 +137,7 @@ impl Executor {
         let mut rest = slots.iter_mut().zip(mains).zip(self.tables.iter().zip(lanes.iter().zip(quiet)));
         let mut items: [Option<BatchItem<'_>>; MAX_BATCH] = core::array::from_fn(|_| {
             let ((slot, main), (table, (_, quiet))) = rest.next().filter(|(_, (_, (lane, _)))| **lane)?;
+            let slot = slot.as_deref_mut()?;
             let params = table.params(&slot.values, frames);
             let mut block = ProcessBlock::new(Channels::new(main, STRIDE, 0, frames), params, transport);
             block.input_silent = quiet;
@@ -151,7 +157,8 @@ impl Executor {
     fn conclude(&mut self, node: u32, outcome: Outcome, frames: usize) {
         let program = &mut *self.program;
         let nodes = program.schedule.nodes.get(node as usize);
-        let Some((scheduled, slot)) = nodes.zip(program.slots.get_mut(node as usize)) else { return };
+        let slot = program.slots.get_mut(node as usize).and_then(Option::as_deref_mut);
+        let Some((scheduled, slot)) = nodes.zip(slot) else { return };
         let status = outcome.status.unwrap_or(Status::Silent);
         slot.idle = status == Status::Silent;
         slot.changed = false;

@@ -139,7 +139,7 @@ fn slots(
     before: &Inventory,
     sample_rate: u32,
     (after, change): (&mut Inventory, &mut Change),
-) -> Vec<Slot> {
+) -> Vec<Option<Owned<Slot>>> {
     let (mut carried, mut arrivals) = (Vec::new(), Vec::new());
     let slots = (0u32..).zip(&schedule.nodes).map(|(index, node)| {
         after.nodes.insert(node.id, (index, node.arrival));
@@ -148,9 +148,9 @@ fn slots(
             if *arrival != node.arrival {
                 arrivals.push((index, *arrival));
             }
-            return Slot::default();
+            return None;
         }
-        setups.remove(&node.id).map_or_else(Slot::default, |setup| slot(setup, sample_rate))
+        setups.remove(&node.id).map(|setup| Owned::from(Box::new(slot(setup, sample_rate))))
     });
     let slots = slots.collect();
     change.slots = carried.into_boxed_slice().into();
