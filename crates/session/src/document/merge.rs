@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::crdt::Crdt;
 use super::error::{ApplyError, FileError, MergeError};
-use super::{Document, EntryId};
+use super::open::fork_peer;
+use super::{Document, EntryId, Home};
 use crate::folder::record::{Kind, Record, scan};
 
 /// What a copy of a session has: of each writer, how many entries.
@@ -41,6 +42,21 @@ impl Document {
             }
         }
         Ok(bytes)
+    }
+
+    /// A copy in memory of what this document has, for another author: a second pair of hands on the same session.
+    ///
+    /// The copy is another writer, whose ids follow from `seed`, or from chance where there is none. No two copies may
+    /// have the same seed.
+    ///
+    /// # Errors
+    /// [`MergeError`] if the history cannot be read.
+    pub fn fork(&self, author: &str, seed: Option<u64>) -> Result<Self, MergeError> {
+        let bundle = self.bundle(&Version::default()).map_err(ApplyError::Journal)?;
+        let mut copy = Self::empty(Home::Memory, fork_peer(seed), author, self.time);
+        copy.merge(&bundle)?;
+        copy.notices.clear();
+        Ok(copy)
     }
 
     /// Takes in entries of another copy of this session. They are durable when this returns. Entries that are here

@@ -100,7 +100,7 @@ impl Document {
         document
     }
 
-    fn empty(home: Home, peer: u64, author: &str, time: Option<i64>) -> Self {
+    pub(super) fn empty(home: Home, peer: u64, author: &str, time: Option<i64>) -> Self {
         let (state, crdt) = (State::default(), Crdt::new());
         // A peer id is refused only if it is the one that Loro keeps for itself; see `to_peer`.
         let _ = crdt.set_peer(peer);
@@ -320,6 +320,13 @@ pub(super) fn to_peer(hash: blake3::Hash) -> u64 {
 fn first_peer(seed: Option<u64>) -> u64 {
     seed.map_or_else(random_peer, |seed| {
         to_peer(blake3::keyed_hash(b"the first writer of a session...", &seed.to_le_bytes()))
+    })
+}
+
+/// The writer of a copy.
+pub(super) fn fork_peer(seed: Option<u64>) -> u64 {
+    seed.map_or_else(random_peer, |seed| {
+        to_peer(blake3::keyed_hash(b"a further writer of a session...", &seed.to_le_bytes()))
     })
 }
 
