@@ -169,10 +169,10 @@ fn make_up_and_mix_do_what_they_say() {
 #[test]
 fn a_change_of_the_look_ahead_is_told_and_does_not_click() {
     let tone = sine(100.0, -6.0, RATE, RATE);
-    // From nothing (nothing is remembered then), on while little is remembered, and back.
+    // From nothing (nothing is remembered then) at the crest of the tone, on while little is remembered, and back.
     let ahead = |i: usize| match i {
-        0..12_000 => 0.0,
-        12_000..13_000 => 1.0,
+        0..12_128 => 0.0,
+        12_128..13_000 => 1.0,
         13_000..24_000 => 19.0,
         24_000..36_000 => 0.0,
         _ => 5.0,
@@ -180,7 +180,7 @@ fn a_change_of_the_look_ahead_is_told_and_does_not_click() {
     let values =
         [("lookahead", Track::Frames((0..48_000).map(ahead).collect())), ("ratio", Track::Constant(1.0))];
     let outcome = run(RATE, &job(KEY, vec![tone], &values));
-    assert_eq!(outcome.latencies, [(11_776, 48), (12_800, 912), (23_808, 0), (35_840, 240)]);
+    assert_eq!(outcome.latencies, [(12_032, 48), (12_800, 912), (23_808, 0), (35_840, 240)]);
     let bend = |x: &[f32]| (x[2] - 2.0 * x[1] + x[0]).abs();
     let sharpest = outcome.output[0].windows(3).map(bend).fold(0.0, f32::max);
     assert!(sharpest < 0.003, "{sharpest}");
@@ -188,7 +188,7 @@ fn a_change_of_the_look_ahead_is_told_and_does_not_click() {
         let wrong = |i: &usize| (outcome.output[0][*i] - sine(100.0, -6.0, RATE, RATE)[*i - by]).abs() > 1e-6;
         assert_eq!((at..at + 200).find(wrong), None, "{by} frames at {at}");
     };
-    for (at, by) in [(11_000, 0), (12_600, 48), (23_000, 912), (35_000, 0), (47_000, 240)] {
+    for (at, by) in [(11_000, 0), (12_700, 48), (23_000, 912), (35_000, 0), (47_000, 240)] {
         delayed(at, by);
     }
 }

@@ -246,6 +246,21 @@ fn automation_moves_the_curve() {
 }
 
 #[test]
+fn the_first_values_count_at_once_wherever_the_clock_stands() {
+    let mut impulse = vec![0.0; 600];
+    impulse[0] = 1.0;
+    let at = |clock: i64| {
+        let mut job = eq_job(vec![impulse.clone()], &settings(&[(BELL, 1000.0, 12.0, 1.0)], 0.0));
+        job.transport.clock = clock;
+        run(48_000, &job).bits()
+    };
+    assert!(f32::from_bits(at(0)[0][0]) > 1.05, "the first frame is filtered");
+    for clock in [1, 5, 31, -7] {
+        assert!(at(clock) == at(0), "clock {clock}");
+    }
+}
+
+#[test]
 fn it_has_no_latency() {
     assert_eq!(device(48_000, 2).latency(), 0);
 }
