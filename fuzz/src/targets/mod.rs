@@ -30,6 +30,8 @@ pub const ALL: &[&Target] = &[
     &media::PEAKS,
     &session::PROJECT,
     &session::EDITS,
+    &session::HISTORY,
+    &session::BUNDLE,
 ];
 
 /// Targets that are broken on purpose: the tests see whether they are found. They run only when they are named.
@@ -45,7 +47,7 @@ mod tests {
             let seeds = (target.seeds)();
             assert!(!seeds.is_empty(), "{} has no seeds", target.name);
             // Importing waits for the disk, and a case of edits is many edits.
-            let slow = [media::IMPORT.name, session::EDITS.name].contains(&target.name);
+            let slow = ["import", "edit-json", "history", "bundle"].contains(&target.name);
             let count = if slow { 100 } else { 1000 };
             for number in 0..count {
                 (target.feed)(&crate::mutate::case(&seeds, target.words, number));

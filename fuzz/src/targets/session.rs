@@ -1,6 +1,8 @@
 //! Sessions: `project.json` as people and git leave it, and edits as scripts send them.
 
-use omega_session::{Edit, Project};
+use std::fs;
+
+use omega_session::{CreateOptions, Document, Edit, OpenOptions, Project};
 use omega_time::{SampleRate, Ticks};
 
 use super::Target;
@@ -41,6 +43,24 @@ pub const EDITS: Target = Target {
         b"\"fld\"",
     ],
     feed: edits,
+};
+
+/// The file of one writer in `history/`.
+pub const HISTORY: Target = Target {
+    name: "history",
+    about: "the history of a session",
+    seeds: || vec![written_history()],
+    words: &[b"OMR1", b"OMEGA HISTORY 2\n", b"\"kind\":\"", b"\"undo\"", b"\"id\":", b"null", b"\"root\":"],
+    feed: history,
+};
+
+/// What one copy of a session sends to another.
+pub const BUNDLE: Target = Target {
+    name: "bundle",
+    about: "entries of another copy, merged",
+    seeds: || vec![bundle()],
+    words: &[b"OMR1", b"\"kind\":\"", b"\"undo\"", b"\"id\":", b"null", b"\"root\":"],
+    feed: merge,
 };
 
 /// A session with a little of everything.
@@ -158,6 +178,98 @@ fn edits(bytes: &[u8]) {
     }
 }
 
+/// Edits a document as a person would, with an undo and a redo.
+fn play_with(document: &mut Document) {
+    for text in SONG.iter().chain(CHANGES) {
+        let edit: Edit = serde_json::from_str(text).expect(text);
+        document.apply(edit).expect(text);
+    }
+    document.undo().expect("it is undone");
+    document.undo().expect("it is undone");
+    document.redo().expect("it is redone");
+}
+
+fn written_history() -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("seed.omega");
+    let mut document = Document::create(&path, &CreateOptions::seeded("Fuzzed", 1)).expect("a session");
+    play_with(&mut document);
+    document.close().expect("it is closed");
+    let mut logs = fs::read_dir(path.join("history")).expect("a history").flatten().map(|entry| entry.path());
+    let log = logs.find(|path| path.extension().is_some_and(|ending| ending == "log")).expect("a log");
+    fs::read(log).expect("it is there")
+}
+
+/// A history is refused or gives a session that holds: as it is, and with its checksums put right.
+fn history(bytes: &[u8]) {
+    for bytes in [bytes.to_vec(), mended(bytes)] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let inner = folder.path().join("history");
+        fs::create_dir(&inner).expect("a history");
+        fs::write(inner.join("0000000000000001.log"), bytes).expect("the case is stored");
+        match Document::open(folder.path(), &OpenOptions::read_only()) {
+            Ok(document) => hold_document(&document),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+}
+
+fn hold_document(document: &Document) {
+    // Opened for reading it is not repaired; it must be possible to.
+    hold(&document.project().repaired());
+    let names: Vec<String> = document.history().into_iter().map(|entry| entry.name).collect();
+    for name in [document.undo_name(), document.redo_name()].into_iter().flatten() {
+        assert!(names.iter().any(|known| known == name), "what can be undone is in the history");
+    }
+    document.left_out().iter().for_each(|fault| assert!(!fault.to_string().is_empty()));
+}
+
+/// The bytes with the checksum of every frame put right, so that what is inside gets read.
+fn mended(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let starts: Vec<usize> =
+        bytes.windows(4).enumerate().filter(|(_, part)| *part == b"OMR1").map(|(at, _)| at).collect();
+    for (index, &start) in starts.iter().enumerate() {
+        let end = starts.get(index + 1).copied().unwrap_or(bytes.len());
+        let Some(length) = (end - start).checked_sub(24) else { continue };
+        let check = blake3::hash(&bytes[start + 8..end - 16]);
+        bytes[start + 4..start + 8].copy_from_slice(&u32::try_from(length).unwrap_or(0).to_le_bytes());
+        bytes[end - 16..end].copy_from_slice(&check.as_bytes()[..16]);
+    }
+    bytes
+}
+
+fn copy() -> Document {
+    Document::in_memory(&CreateOptions::seeded("Copy", 2))
+}
+
+fn bundle() -> Vec<u8> {
+    let mut document = Document::in_memory(&CreateOptions::seeded("Fuzzed", 1));
+    play_with(&mut document);
+    document.bundle(&copy().version()).expect("a bundle")
+}
+
+/// A bundle is taken in whole or changes nothing; either way the session holds and goes on.
+fn merge(bytes: &[u8]) {
+    for bytes in [bytes.to_vec(), mended(bytes)] {
+        let mut document = copy();
+        let before = (document.project().to_text(), document.history().len());
+        match document.merge(&bytes) {
+            Ok(_) => hold(&document.project()),
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                let after = (document.project().to_text(), document.history().len());
+                assert!(before == after, "a refused bundle changes nothing: {error}");
+            }
+        }
+        let edit: Edit = serde_json::from_str(SONG[0]).expect("an edit");
+        if document.apply(edit).is_ok() {
+            document.undo().expect("what was done is undone");
+        }
+        hold(&document.project());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,5 +290,16 @@ mod tests {
             hold(&project);
         }
         assert!(refused.is_empty(), "{}", refused.join("\n"));
+    }
+
+    #[test]
+    fn seeds_hold_the_whole_history() {
+        let bytes = written_history();
+        assert_eq!(mended(&bytes), bytes, "nothing has to be mended");
+        assert!(bytes.len() < 1 << 16, "{} bytes are cut to the longest case", bytes.len());
+        let mut document = copy();
+        let merged = document.merge(&bundle()).expect("the bundle is whole");
+        assert_eq!(merged.entries.len(), 1 + SONG.len() + CHANGES.len() + 3);
+        assert!(document.project().tracks().len() > 3);
     }
 }
