@@ -134,7 +134,9 @@ fn load_log(path: &Path, loaded: &mut Loaded) -> Result<(), LoadError> {
     let bytes = fs::read(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })?;
     loaded.bytes += bytes.len() as u64;
     match log::writer(&bytes) {
-        Some(Ok(_)) => {}
+        // Records say themselves whose they are; a head that names another writer than the file's name is damaged.
+        Some(Ok(peer)) if path.file_name().is_some_and(|name| *name == *log::name(peer)) => {}
+        Some(Ok(_)) => loaded.faults.push(Fault::Damaged { path: path.to_owned(), bytes: 8 }),
         Some(Err(version)) => return Err(LoadError::Newer { path: path.to_owned(), version }),
         None if bytes.len() < log::FIRST => {
             // A file whose head was never finished holds nothing that was acknowledged.
