@@ -1,6 +1,7 @@
 //! The headless application: joins document, engine, media and hardware.
 #![forbid(unsafe_code)]
 
+mod demo;
 mod files;
 mod import;
 mod live;
@@ -9,6 +10,7 @@ mod sound;
 mod sources;
 mod studio;
 
+pub use demo::{DEMO_RATE, DemoError, demo};
 pub use files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 pub use import::{Import, ImportFailure, ImportOutcome, ImportProgress, Imported, import};
 pub use live::{PlayError, Player};
@@ -22,6 +24,8 @@ pub use studio::{ImportReport, Studio, StudioError};
 // What is built on this crate needs nothing else.
 pub use omega_audio_io as audio_io;
 pub use omega_dsp::simd::Level;
+pub use omega_engine::LoopRange;
 pub use omega_media as media;
+pub use omega_rt as rt;
 pub use omega_session as session;
 pub use omega_time as time;
