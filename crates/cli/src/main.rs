@@ -1,2 +1,57 @@
-//! The omega command line.
-fn main() {}
+//! The omega command line: everything that can be done with a session, by people and by scripts.
+//!
+//! Exit codes: 0 all is well, 1 it failed, 2 it was asked for wrongly.
+#![forbid(unsafe_code)]
+
+mod commands;
+mod failure;
+mod output;
+mod parse;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use commands::Command;
+use output::Output;
+
+#[cfg(feature = "count-allocations")]
+#[global_allocator]
+static ALLOCATOR: omega_studio::rt::guard::CountingAllocator = omega_studio::rt::guard::CountingAllocator;
+
+/// OmegaStudio on the command line.
+#[derive(Parser)]
+#[command(
+    name = "omega",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  omega demo Demo.omega && omega render Demo.omega -o demo.wav\n  omega new Song.omega && \
+                  omega import Song.omega drums.wav bass.flac\n  omega edit Song.omega --list\n  omega play Song.omega\n\n\
+                  Exit codes: 0 all is well, 1 it failed, 2 it was asked for wrongly."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say nothing but errors and what was asked for
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Who edits; undo and redo are each author's own [default: $OMEGA_AUTHOR, else the user's name]
+    #[arg(long, global = true, value_name = "NAME")]
+    author: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output { quiet: cli.quiet, verbose: cli.verbose, author: author(cli.author) };
+    match cli.command.run(&output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn author(given: Option<String>) -> String {
+    let from = |name: &str| std::env::var(name).ok().filter(|name| !name.trim().is_empty());
+    given.or_else(|| from("OMEGA_AUTHOR")).or_else(|| from("USER")).unwrap_or_else(|| "me".to_owned())
+}

@@ -1,0 +1,57 @@
+//! `omega devices`
+
+use omega_studio::audio_io::{BackendState, JackOptions, PortDirection, hardware};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// List the hardware there is to play through
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  omega devices --json")]
+pub struct Devices {
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Devices {
+    pub fn run(self, output: &Output) -> Result<(), Failure> {
+        let reports = hardware(&JackOptions::default());
+        if self.json {
+            let all = reports.iter().map(|report| match &report.state {
+                BackendState::Unavailable { reason } => json!({"backend": report.name, "reason": reason}),
+                BackendState::Available(offer) => {
+                    let ports = offer.ports.iter().map(|port| {
+                        json!({"name": port.name, "aliases": port.aliases, "physical": port.physical,
+                            "kind": format!("{:?}", port.kind).to_lowercase(),
+                            "direction": format!("{:?}", port.direction).to_lowercase(), "latency": port.latency})
+                    });
+                    json!({"backend": report.name, "rate": offer.rate, "period": offer.period,
+                        "ports": ports.collect::<Vec<_>>()})
+                }
+            });
+            return output.json(&json!(all.collect::<Vec<_>>()));
+        }
+        for report in reports {
+            output.print(format_args!("{}: {}", report.name, report.description))?;
+            match report.state {
+                BackendState::Unavailable { reason } => {
+                    output.print(format_args!("  not available: {reason}"))?;
+                }
+                BackendState::Available(offer) => {
+                    let any = |value: Option<String>| value.unwrap_or_else(|| "any".to_owned());
+                    let (rate, period) =
+                        (offer.rate.map(|n| n.to_string()), offer.period.map(|n| n.to_string()));
+                    output.print(format_args!("  rate {} Hz, period {} frames", any(rate), any(period)))?;
+                    for port in offer.ports {
+                        let way = if port.direction == PortDirection::Capture { "in " } else { "out" };
+                        let what = if port.physical { "" } else { "  (a program)" };
+                        output.print(format_args!("  {way} {:?}  {}{what}", port.kind, port.name))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

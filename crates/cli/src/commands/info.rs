@@ -1,0 +1,87 @@
+//! `omega info`
+
+use std::path::PathBuf;
+
+use omega_studio::session::Project;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Say what is in a session
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  omega info Song.omega\n  omega info Song.omega --json | jq .project.tracks"
+)]
+pub struct Info {
+    /// The session
+    session: PathBuf,
+    /// Print all of it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Info {
+    pub fn run(self, output: &Output) -> Result<(), Failure> {
+        let studio = output.read(&self.session)?;
+        let project = studio.project();
+        let end = end(&project);
+        let rate = project.sample_rate();
+        if self.json {
+            let counts = json!({"tracks": project.tracks().len(), "clips": project.clips().len(),
+                "devices": project.devices().len(), "sends": project.sends().len(), "lanes": project.lanes().len(),
+                "media": project.media().len()});
+            return output.json(
+                &json!({"session": self.session, "frames": end, "seconds": end as f64 / rate.as_f64(),
+                "sample_rate": rate.hz(), "counts": counts, "project": project.to_json()}),
+            );
+        }
+        let settings = project.settings();
+        let map = project.tempo_map();
+        let start = omega_studio::time::Ticks(0);
+        output.print(format_args!(
+            "{}: {} Hz, {:.1} s, {:.2} BPM, {}",
+            settings.name,
+            rate.hz(),
+            end as f64 / rate.as_f64(),
+            map.tempo_at(start).as_bpm_f64(),
+            map.signature_at(start)
+        ))?;
+        output.print(format_args!(
+            "{} tracks, {} clips, {} devices, {} sends, {} lanes, {} media files",
+            project.tracks().len(),
+            project.clips().len(),
+            project.devices().len(),
+            project.sends().len(),
+            project.lanes().len(),
+            project.media().len()
+        ))?;
+        for (depth, id, track) in project.tree() {
+            let devices: Vec<&str> = project.chain(id).map(|(_, device)| device.kind.as_str()).collect();
+            output.print(format_args!(
+                "{:indent$}{id}  {}  '{}'  {:.1} dB, {} clips{}{}",
+                "",
+                track.kind,
+                track.name,
+                track.volume_db,
+                project.clips_on(id).count(),
+                if devices.is_empty() { "" } else { ", " },
+                devices.join(" → "),
+                indent = 2 * depth
+            ))?;
+        }
+        let missing = project.media().values().filter(|media| !studio.root().join(&media.file).is_file());
+        for media in missing {
+            output.say(format_args!("missing: {}; `omega edit … media.relink` says where it is", media.file));
+        }
+        Ok(())
+    }
+}
+
+/// The first frame after the last clip.
+fn end(project: &Project) -> i64 {
+    let map = project.tempo_map();
+    let ends =
+        project.clips().values().map(|clip| map.frame_of(clip.position).0.saturating_add(clip.length.0));
+    ends.max().unwrap_or(0).max(0)
+}
