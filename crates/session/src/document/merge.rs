@@ -82,12 +82,11 @@ impl Document {
             if self.journal.has(id) || records.contains_key(&id) {
                 continue;
             }
-            if !record.operations.is_empty() {
-                Crdt::check(&record.operations).map_err(|error| MergeError::Damaged(error.to_string()))?;
-            }
             entries.push(id);
             records.insert(id, record);
         }
+        let blobs = records.values().map(|record| record.operations.clone()).filter(|blob| !blob.is_empty());
+        Crdt::check(&blobs.collect::<Vec<_>>()).map_err(|error| MergeError::Damaged(error.to_string()))?;
         self.take_in(records.into_values().collect())?;
         Ok(Merged { entries })
     }

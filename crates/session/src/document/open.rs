@@ -230,7 +230,7 @@ impl Document {
         }
         for snapshot in &loaded.snapshots {
             // A snapshot only makes opening faster: one that cannot be used is not.
-            if Crdt::check(snapshot).is_ok() {
+            if Crdt::check(std::slice::from_ref(snapshot)).is_ok() {
                 let _ = self.crdt.import(std::slice::from_ref(snapshot));
             }
         }
@@ -247,6 +247,7 @@ impl Document {
         } else {
             blobs.iter().map(|blob| blob.len() as u64).sum()
         };
+        Crdt::check(&blobs).map_err(|error| history(error.to_string()))?;
         if self.crdt.import(&blobs).map_err(|error| history(error.to_string()))? {
             self.notices.push(Notice::Incomplete);
         }

@@ -141,6 +141,7 @@ fn load_log(path: &Path, loaded: &mut Loaded) -> Result<(), LoadError> {
         None if bytes.len() < log::FIRST => {
             // A file whose head was never finished holds nothing that was acknowledged.
             loaded.faults.push(Fault::Torn { path: path.to_owned(), bytes: bytes.len() as u64 });
+            loaded.torn.push((path.to_owned(), 0));
             return Ok(());
         }
         None => {
@@ -229,7 +230,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Cuts torn ends off. What is cut is kept in `cache/`.
+    /// Cuts torn ends off, and removes a file that was never begun properly. What is cut is kept in `cache/`.
     pub fn cut_torn(&self, loaded: &Loaded) -> io::Result<()> {
         for (path, end) in &loaded.torn {
             let bytes = fs::read(path)?;
@@ -237,6 +238,10 @@ impl Folder {
             let name = format!("torn-{}", blake3::hash(torn).to_hex().split_at(16).0);
             fs::create_dir_all(self.path.join(CACHE))?;
             fs::write(self.path.join(CACHE).join(name), torn)?;
+            if *end == 0 {
+                fs::remove_file(path)?;
+                continue;
+            }
             let file = fs::OpenOptions::new().write(true).open(path)?;
             file.set_len(*end)?;
             file.sync_all()?;
