@@ -6,6 +6,7 @@
 mod ceiling;
 mod clock;
 mod engine;
+mod growth;
 mod harness;
 mod material;
 mod session;
@@ -17,7 +18,7 @@ use clap::Parser;
 use engine::Player;
 use harness::{Contender, Report};
 use omega_dsp::simd::Level;
-use session::Session;
+use session::{Error, Material};
 use workload::Workload;
 
 /// Side-by-side benchmarks: CPU time per track-second and ratio to a loop without graph, meters or smoothing.
@@ -45,6 +46,9 @@ struct Options {
     /// Instructions that the engine may use: scalar, sse2 or avx2 (the best that there are without it).
     #[arg(long)]
     simd: Option<Level>,
+    /// Instead: how the time of an edit and of a block grows from 10 to 1,000 tracks.
+    #[arg(long)]
+    growth: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -65,20 +69,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> Result<bool, session::Error> {
+fn run(options: &Options) -> Result<bool, Error> {
     let workloads: &[Workload] = match options.workload {
         Which::Mix => &[Workload::Mix],
         Which::Fx => &[Workload::Fx],
         Which::All => &[Workload::Mix, Workload::Fx],
     };
     let level = options.simd.unwrap_or_else(Level::detect);
-    let seconds = usize::from(options.seconds);
+    if options.growth {
+        for &workload in workloads {
+            print_growth(workload, &growth::measure(workload, options.rounds.into(), level)?);
+        }
+        return Ok(true);
+    }
+    let (seconds, block) = (usize::from(options.seconds), usize::from(options.block));
     let tracks = material::tracks(usize::from(options.tracks), seconds * material::RATE);
     println!(
-        "{} stereo tracks, {seconds} s, {} rounds, one thread, blocks of {}, {level}",
+        "{} stereo tracks, {seconds} s, {} rounds, one thread, blocks of {block}, {level}",
         tracks.len(),
-        options.rounds,
-        options.block
+        options.rounds
     );
     println!(
         "{:<4} {:<10} {:>17} {:>17} {:>8} {:>9}",
@@ -86,17 +95,47 @@ fn run(options: &Options) -> Result<bool, session::Error> {
     );
     let mut all_equal = true;
     for &workload in workloads {
-        let mut contenders = vec![Contender::new("ceiling", |out| ceiling::render(workload, &tracks, out))];
-        let session = match workload {
-            Workload::Mix => Session::mix(&tracks, level)?,
-            Workload::Fx => Session::fx(&tracks, level)?,
-        };
-        let mut player = Player::new(session, level, usize::from(options.block))?;
-        contenders.push(Contender::new("engine", move |out| player.render(out)));
+        let project = session::project(workload, tracks.len(), seconds * material::RATE)?;
+        let material = Material(&tracks);
+        let plan = engine::plan(&engine::lowered(&project, level), &material, &project, level)?;
+        let mut player = Player::new(plan, level, block)?;
+        let mut failure = None;
+        let mut contenders = [
+            Contender::new("ceiling", |out| ceiling::render(workload, &tracks, out)),
+            Contender::new("engine", |out| player.render(out)),
+            Contender::new("render", |out| {
+                failure = engine::whole_render(&project, &material, level, block, out).err();
+            }),
+        ];
         let report = harness::run(&mut contenders, tracks.len(), seconds, options.rounds.into());
+        drop(contenders);
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         all_equal &= print(workload, &report, tracks.len());
     }
     Ok(all_equal)
+}
+
+fn print_growth(workload: Workload, rows: &[growth::Row]) {
+    println!("{}: least time of each", workload.name());
+    println!(
+        "{:>6} {:>6} {:>10} {:>11} {:>10} {:>11} {:>17}",
+        "tracks", "nodes", "lower/ms", "compile/ms", "build/ms", "block/µs", "block/track/µs"
+    );
+    for row in rows {
+        let millis = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+        let block = row.block.as_secs_f64() * 1e6;
+        println!(
+            "{:>6} {:>6} {:>10.2} {:>11.2} {:>10.2} {block:>11.1} {:>17.3}",
+            row.tracks,
+            row.nodes,
+            millis(row.lower),
+            millis(row.compile),
+            millis(row.build),
+            block / row.tracks as f64
+        );
+    }
 }
 
 /// Prints one workload and says whether every output carries the level that shows equal work.
