@@ -97,6 +97,8 @@ impl Maker {
             ("knee", 0.0),
             ("attack", ATTACK * 1e3),
             ("release", RELEASE * 1e3),
+            // The workload's follower averages over its attack: it does not see single peaks of noise, and nor must this one.
+            ("detector", 1.0),
         ];
         self.device(track, "omega.compressor", params.map(|(key, value)| (key.to_owned(), value)))
     }
