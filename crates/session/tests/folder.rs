@@ -131,3 +131,103 @@ fn a_writer_that_was_killed_is_noticed_and_its_file_left_to_it() {
     after.apply(TrackVolume { id: drums(), db: -1.0 }).unwrap();
     assert_eq!(std::fs::read_dir(killed.join("history")).unwrap().count(), 2);
 }
+
+#[test]
+fn a_long_history_gets_a_snapshot_that_nothing_depends_on() {
+    use omega_session::edit::{LaneAdd, LaneWrite, PointValue};
+    use omega_session::{LaneId, ParamTarget, PointShape, TrackParam};
+    use omega_time::{Ticks, TimePoint, TimeRange};
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("Song.omega");
+    let mut document = Document::create(&folder, &CreateOptions::new("Song")).unwrap();
+    document.apply(add_drums()).unwrap();
+    let lane = LaneId::new("l").unwrap();
+    let target = ParamTarget::Track(drums(), TrackParam::Volume);
+    document.apply(LaneAdd { id: Some(lane.clone()), ..LaneAdd::new(target) }).unwrap();
+    let snapshots = || {
+        let files = std::fs::read_dir(folder.join("history")).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "snapshot")).collect::<Vec<_>>()
+    };
+    let mut first = None;
+    for turn in 0..2 {
+        let start = turn * 20_000;
+        let point =
+            |n| PointValue { at: TimePoint::Musical(Ticks(n)), value: -1.0, shape: PointShape::Linear };
+        let range = TimeRange::Musical { start: Ticks(start), end: Ticks(start + 20_000) };
+        document
+            .apply(LaneWrite {
+                id: lane.clone(),
+                range,
+                points: (start..start + 15_000).map(point).collect(),
+            })
+            .unwrap();
+        document.save().unwrap();
+        let now = snapshots();
+        assert_eq!(now.len(), 1, "an older one is removed");
+        assert_ne!(first.replace(now[0].clone()), Some(now[0].clone()));
+    }
+    document.apply(TrackVolume { id: drums(), db: -2.0 }).unwrap();
+    let project = document.project();
+    drop(document);
+    let mut document = Document::open(&folder, &OpenOptions::default()).unwrap();
+    assert_eq!((document.take_notices(), &*document.project()), (vec![], &*project));
+    document.undo().unwrap().unwrap();
+    document.undo().unwrap().unwrap();
+    document.redo().unwrap().unwrap();
+    document.redo().unwrap().unwrap();
+    assert_eq!(*document.project(), *project);
+    drop(document);
+    let snapshot = snapshots().remove(0);
+    let mut bytes = std::fs::read(&snapshot).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&snapshot, bytes).unwrap();
+    let mut document = Document::open(&folder, &OpenOptions::default()).unwrap();
+    assert_eq!((document.take_notices(), &*document.project()), (vec![Notice::Foreign(snapshot)], &*project));
+}
+
+#[test]
+fn media_are_collected_and_only_what_no_history_needs_is_cleaned_up() {
+    use omega_session::edit::{MediaAdd, MediaRemove};
+    use omega_session::{MediaError, MediaId};
+    use omega_time::{Frames, SampleRate};
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("Song.omega");
+    let mut document = Document::create(&folder, &CreateOptions::new("Song")).unwrap();
+    let add = |name: &str, bytes: &[u8]| {
+        let path = place.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        MediaAdd {
+            id: MediaId::new(blake3::hash(bytes).to_hex().as_str()).unwrap(),
+            name: name.to_owned(),
+            file: path.to_str().unwrap().to_owned(),
+            channels: 1,
+            frames: Frames(10),
+            sample_rate: SampleRate::HZ_48000,
+            origin: None,
+        }
+    };
+    let (kept, removed) = (add("kept.wav", b"kept"), add("removed.wav", b"removed"));
+    document.apply(kept.clone()).unwrap();
+    document.apply(removed.clone()).unwrap();
+    std::fs::write(place.path().join("kept.wav"), "changed").unwrap();
+    assert!(matches!(document.collect_media(), Err(MediaError::Changed { .. })));
+    assert!(document.project().media().values().all(|media| !media.is_collected()));
+    std::fs::write(place.path().join("kept.wav"), "kept").unwrap();
+    document.collect_media().unwrap();
+    let project = document.project();
+    assert!(project.media().values().all(|media| media.is_collected() && folder.join(&media.file).exists()));
+    document.apply(MediaRemove { id: removed.id.clone() }).unwrap();
+    std::fs::write(folder.join("media/stray.wav"), "stray").unwrap();
+    std::fs::write(folder.join("media/recording.part"), "busy").unwrap();
+    let cleaned = document.clean_up().unwrap();
+    assert_eq!((cleaned.files, cleaned.bytes), (vec!["media/stray.wav".into()], 5));
+    assert!(!folder.join("media/stray.wav").exists() && folder.join("media/recording.part").exists());
+    document.undo().unwrap().unwrap();
+    let media = document.project().media_file(&removed.id).unwrap().clone();
+    assert_eq!(
+        std::fs::read(folder.join(&media.file)).unwrap(),
+        b"removed",
+        "what an undo brings back is there"
+    );
+}

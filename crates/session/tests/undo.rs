@@ -185,3 +185,16 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn the_documentation_lists_every_verb() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/session.md")).unwrap();
+    for (name, help) in Edit::VERBS {
+        let line = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        assert!(
+            line.is_some_and(|line| line.ends_with(&format!("| {help} |"))),
+            "docs/session.md lacks {name}: {help}"
+        );
+    }
+}

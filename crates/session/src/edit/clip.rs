@@ -60,9 +60,10 @@ impl Verb for ClipAdd {
 pub(super) fn check_track(draft: &Draft, id: &TrackId) -> Result<(), EditError> {
     match draft.get::<Track>(id)?.kind {
         TrackKind::Audio => Ok(()),
-        kind => {
-            Err(EditError::refused(format!("track {:?} is a {kind}; clips lie on audio tracks", id.as_str())))
-        }
+        kind => Err(EditError::refused(format!(
+            "track {:?} is of kind {kind}; clips lie on audio tracks",
+            id.as_str()
+        ))),
     }
 }
 

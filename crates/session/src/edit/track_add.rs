@@ -119,7 +119,7 @@ pub(super) fn check_target(
         Some(_) if from == Some(target) => Err(EditError::SignalCycle(vec![target.clone()])),
         Some(track) if track.takes_signal() => Ok(()),
         Some(track) => Err(EditError::refused(format!(
-            "track {:?} is a {} track and takes no signal from others; choose a bus, a return, a cue bus or the master",
+            "track {:?} is of kind {} and takes no signal from others; choose a bus, a return, a cue bus or the master",
             target.as_str(),
             track.kind
         ))),

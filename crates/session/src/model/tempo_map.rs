@@ -36,12 +36,12 @@ impl Project {
             }
         }
         let mut meter: Vec<omega_time::MeterPoint> = Vec::new();
-        let mut last = 0;
         for (_, point) in self.meter_points() {
-            if point.bar > last {
-                let bar = if meter.is_empty() { 1 } else { point.bar };
-                meter.push(omega_time::MeterPoint { bar, signature: point.signature });
-                last = point.bar;
+            if meter.is_empty() && point.bar > 1 {
+                meter.push(omega_time::MeterPoint { bar: 1, signature: point.signature });
+            }
+            if meter.last().is_none_or(|last| last.bar < point.bar) {
+                meter.push(omega_time::MeterPoint { bar: point.bar, signature: point.signature });
             }
         }
         if tempo.is_empty() {
@@ -122,6 +122,7 @@ mod tests {
             project.put_meter(MeterId::new(id).unwrap(), MeterPoint::new(bar, signature));
         }
         assert_eq!(project.tempo_map().signature_at(Ticks(0)).numerator(), 3);
-        assert_eq!(project.tempo_map().meter_points().count(), 1, "a bar beyond the last tick is left out");
+        let bars: Vec<i64> = project.tempo_map().meter_points().map(|point| point.bar).collect();
+        assert_eq!(bars, [1, 5], "of twins one counts, and a bar beyond the last tick is left out");
     }
 }
