@@ -281,7 +281,7 @@ fn a_history_cut_at_any_byte_keeps_every_whole_record() {
         assert_eq!(document.project().to_text(), *text, "cut at {cut}");
         let torn = cut as u64 - end;
         // Waiting for the disk at every byte would take minutes: those next to a record and some others have to do.
-        if !(torn < 2 || cut % 97 == 0 || known.iter().any(|(end, _)| cut as u64 + 1 == *end)) {
+        if !(torn < 2 || cut % 311 == 0 || known.iter().any(|(end, _)| cut as u64 + 1 == *end)) {
             fs::remove_dir_all(&copy).unwrap();
             continue;
         }
@@ -435,7 +435,7 @@ fn only_the_text_merged_by_git_is_enough() {
 
 #[test]
 fn branches_with_random_edits_merge_to_the_same_whoever_merges() {
-    for seed in 0..4 {
+    for seed in 0..3 {
         let place = tempfile::tempdir().unwrap();
         let edits = |seed: u64| {
             move |document: &mut Document| {

@@ -29,7 +29,7 @@ fn every_verb_is_undone_and_redone_byte_for_byte() {
     for (name, _) in Edit::VERBS {
         let mut document = memory();
         let mut dice = Dice(99);
-        for _ in 0..120 {
+        for _ in 0..70 {
             let project = document.project();
             let before = project.to_text();
             let edit = edit(name, &project, &mut dice);
@@ -152,7 +152,7 @@ fn wander(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn any_way_back_and_forth_gives_the_same_bytes(seed in any::<u64>(), steps in 1_usize..80) {
