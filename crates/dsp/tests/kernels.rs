@@ -356,6 +356,7 @@ fn a_nan_does_not_hide_the_peak() {
         buf[at] = f32::NAN;
         for kernels in vector_levels().into_iter().chain([scalar()]) {
             assert_eq!(kernels.peak(&buf), 5.0);
+            assert_eq!(kernels.peak_and_sum_squares(&buf).0, 5.0);
         }
     }
 }

@@ -34,9 +34,10 @@ impl Kernels {
     /// folded by [`fold_squares`].
     #[must_use]
     pub fn peak_and_sum_squares(self, buf: &[f32]) -> (f32, f64) {
-        let mut sums = [0.0; PARTIAL_SUMS];
-        self.add_squares(&mut sums, buf, 0);
-        (self.peak(buf), fold_squares(&sums))
+        let mut totals = [0.0; PARTIAL_SUMS];
+        let sums = &mut totals;
+        let peak = dispatch!(self.level, peak_and_squares, (sums: &mut PartialSums, buf: &[f32]) -> f32);
+        (peak, fold_squares(&totals))
     }
 
     /// Whether all samples are +0 or −0; true for an empty buffer.
@@ -93,6 +94,11 @@ mod scalar {
         }
     }
 
+    pub fn peak_and_squares(sums: &mut PartialSums, buf: &[f32]) -> f32 {
+        add_squares(sums, buf, 0);
+        peak(buf)
+    }
+
     pub fn is_silent(buf: &[f32]) -> bool {
         buf.iter().all(|x| x.to_bits() & MAGNITUDE == 0)
     }
@@ -145,6 +151,35 @@ mod vector {
             high_sums.store(high);
         }
         super::scalar::add_squares(sums, rest, 0);
+    }
+
+    /// Both in one pass: a meter is on every track.
+    #[inline(always)]
+    pub fn peak_and_squares<V: Lanes>(sums: &mut PartialSums, buf: &[f32]) -> f32 {
+        let (pairs, rest) = buf.as_chunks::<PARTIAL_SUMS>();
+        let mut peaks = [V::splat(0.0); 2];
+        if let [low, high] = sums.as_chunks_mut::<WIDTH>().0 {
+            let (mut low_sums, mut high_sums) = (V::Wide::load(low), V::Wide::load(high));
+            for pair in pairs {
+                if let [x, y] = pair.as_chunks::<WIDTH>().0 {
+                    let (x, y) = (V::load(x), V::load(y));
+                    // The new sample first: a NaN leaves the peak alone.
+                    peaks = [x.abs().max(peaks[0]), y.abs().max(peaks[1])];
+                    let (x, y) = (x.widen(), y.widen());
+                    low_sums = low_sums + x * x;
+                    high_sums = high_sums + y * y;
+                }
+            }
+            low_sums.store(low);
+            high_sums.store(high);
+        }
+        super::scalar::add_squares(sums, rest, 0);
+        let mut lanes = [0.0; WIDTH];
+        peaks[0].max(peaks[1]).store(&mut lanes);
+        lanes
+            .into_iter()
+            .chain(rest.iter().map(|x| x.abs()))
+            .fold(0.0, |peak, x| if x > peak { x } else { peak })
     }
 
     #[inline(always)]
