@@ -98,7 +98,7 @@ fn bypass_leaves_a_device_out_or_switches_behind_its_latency() {
     let mut project = project();
     let device = |kind: &str, bypass| Device { bypass, ..Device::new(id("c"), kind) };
     let put = |project: &mut Project, kind: &str, bypass| {
-        project.put_device(DeviceId::new("d").expect("an id"), device(kind, bypass))
+        project.put_device(DeviceId::new("d").expect("an id"), device(kind, bypass));
     };
     let kinds = |project: &Project| -> Vec<String> {
         let lowered = lowered(project, &Purpose::Play);
