@@ -13,11 +13,11 @@ words! {
         Linear = "linear",
         /// Gain `sin(x·π/2)`: two such fades that cross keep the power of different signals.
         EqualPower = "equal-power",
-        /// Gain `(1 − cos(x·π)) / 2`: starts and ends flat, and crosses like linear.
+        /// Gain `3x² − 2x³`: starts and ends flat, and crosses like linear.
         SCurve = "s-curve",
-        /// Gain `x³`: starts slowly, close to what the ear takes for even.
+        /// Gain `(1000ˣ − 1) / 999`: starts slowly, in nearly even steps of level over 60 dB.
         Slow = "slow",
-        /// Gain `1 − (1 − x)³`: starts fast.
+        /// The mirror of slow, `1 − slow(1 − x)`: starts fast.
         Fast = "fast",
     }
 }
