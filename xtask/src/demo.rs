@@ -10,10 +10,7 @@ use crate::{Result, setup, shell, workspace};
 /// # Errors
 /// When a step fails; the message names its command.
 pub fn run(yes: bool) -> Result {
-    if let Err(error) = setup::run(yes) {
-        // The demo needs none of the packages to build and render; playing needs JACK.
-        println!("{error}");
-    }
+    setup::run_for_build(yes)?;
     shell::run(&mut shell::cargo(&["build", "--locked", "--release", "--package", "omega-cli"]))?;
     let target = workspace::metadata()?.target_directory.into_std_path_buf();
     let omega = target.join("release").join(format!("omega{}", std::env::consts::EXE_SUFFIX));

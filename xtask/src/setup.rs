@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: the Debian packages that a fresh machine lacks.
 //!
-//! The workspace itself builds with Rust and a C compiler (which Rust's linker needs anyway); everything listed here is
-//! for tests and the demo. A test whose package is absent says `SKIPPED: …`, and `cargo xtask test` repeats it at the end.
+//! Besides Rust and a C compiler (which Rust's linker needs anyway) few of them are needed to build; most are for tests. A
+//! test whose package is absent says `SKIPPED: …`, and `cargo xtask test` repeats it at the end.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,37 +13,75 @@ struct Package {
     name: &'static str,
     /// A program in `PATH` or, with a leading slash, a file or folder; for systems without dpkg.
     sign: &'static str,
+    need: Need,
     why: &'static str,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Nothing builds without it.
+    Build,
+    /// Some tests are skipped without it.
+    Tests,
+}
+
+use Need::{Build, Tests};
+
 const PACKAGES: &[Package] = &[
+    Package {
+        name: "pkg-config",
+        sign: "pkg-config",
+        need: Build,
+        why: "finds the JACK library at build time",
+    },
+    Package {
+        name: "libjack-jackd2-dev",
+        sign: "/usr/include/jack/jack.h",
+        need: Build,
+        why: "where jack-sys looks the JACK library up; the program loads it only when it runs",
+    },
     Package {
         name: "jackd2",
         sign: "jackd",
-        why: "a JACK server with a dummy driver: tests and the demo play through it",
+        need: Tests,
+        why: "a JACK server with a dummy driver: what is played is compared with what is rendered",
     },
     Package {
         name: "strace",
         sign: "strace",
+        need: Tests,
         why: "kills the program at every system call in turn: crash tests",
     },
     Package {
         name: "qemu-user",
         sign: "qemu-x86_64",
+        need: Tests,
         why: "a processor without AVX and FMA: determinism tests",
     },
-    Package { name: "flac", sign: "flac", why: "an independent FLAC coder to compare ours with" },
-    Package { name: "sox", sign: "sox", why: "an independent reader and writer of audio files" },
-    Package { name: "procps", sign: "kill", why: "stops and freezes test servers: hardware that goes away" },
-    Package { name: "git", sign: "git", why: "merges of project.json in the session tests" },
+    Package {
+        name: "flac",
+        sign: "flac",
+        need: Tests,
+        why: "an independent FLAC coder to compare ours with",
+    },
+    Package { name: "sox", sign: "sox", need: Tests, why: "an independent reader and writer of audio files" },
+    Package {
+        name: "procps",
+        sign: "kill",
+        need: Tests,
+        why: "stops and freezes test servers: hardware that goes away",
+    },
+    Package { name: "git", sign: "git", need: Tests, why: "merges of project.json in the session tests" },
     Package {
         name: "sonic-pi-samples",
         sign: "/usr/share/sonic-pi/samples",
+        need: Tests,
         why: "165 real FLAC files: import, play and render tests",
     },
     Package {
         name: "hydrogen-data",
         sign: "/usr/share/hydrogen/data/drumkits",
+        need: Tests,
         why: "drum kits as WAV and FLAC: import, play and render tests",
     },
 ];
@@ -53,7 +91,11 @@ const PACKAGES: &[Package] = &[
 /// # Errors
 /// When packages are missing and were not installed; the message holds the command to run.
 pub fn run(yes: bool) -> Result {
-    check_components()?;
+    packages(yes)?;
+    check_components()
+}
+
+fn packages(yes: bool) -> Result {
     let missing = missing();
     if missing.is_empty() {
         println!("all {} packages are there", PACKAGES.len());
@@ -92,9 +134,18 @@ pub fn run(yes: bool) -> Result {
     }
 }
 
-/// The names of packages that are missing.
-pub fn missing_names() -> Vec<&'static str> {
-    missing().iter().map(|package| package.name).collect()
+/// As [`run`], but goes on without packages that only tests need: those tests are skipped, and say so.
+///
+/// # Errors
+/// As [`run`], when a package without which nothing builds is missing.
+pub fn run_for_build(yes: bool) -> Result {
+    let Err(error) = packages(yes) else { return Ok(()) };
+    let missing = missing();
+    if missing.iter().any(|package| package.need == Build) {
+        return Err(error);
+    }
+    println!("{error}\ngoing on: tests that need these packages are skipped and listed at the end");
+    Ok(())
 }
 
 fn missing() -> Vec<&'static Package> {

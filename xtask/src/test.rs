@@ -16,7 +16,7 @@ use crate::{Result, check, sanitizer, setup, workspace};
 pub fn run(yes: bool) -> Result {
     let mut stages = Stages::default();
     let mut scanner = Scanner::default();
-    stages.stage("setup", || prepare(yes));
+    setup::run_for_build(yes)?;
     check::add_stages(&mut stages, false);
     stages.stage("tests", || {
         let mut command = shell::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
@@ -39,21 +39,6 @@ pub fn run(yes: bool) -> Result {
     // The last line is in a form that people and programs know.
     println!("\n{} passed, {} failed, {} skipped", scanner.ran(), scanner.failed, scanner.skips.len());
     verdict
-}
-
-/// Installs what is missing where that is possible; where it is not, the tests that need it say so themselves.
-fn prepare(yes: bool) -> Result {
-    if let Err(error) = setup::run(yes) {
-        let missing = setup::missing_names();
-        if missing.is_empty() {
-            return Err(error);
-        }
-        println!(
-            "{error}\ngoing on without {}: tests that need them are skipped and listed at the end",
-            missing.join(", ")
-        );
-    }
-    Ok(())
 }
 
 /// The lock-free structures of `rt` under loom, which tries every interleaving up to its preemption bound.
