@@ -411,6 +411,7 @@ const DEVICES: &[DeviceRow] = &[
             ("attack", 0.5),
             ("release", 80.0),
             ("lookahead", 5.0),
+            ("makeup", 3.5),
         ],
     ),
 ];

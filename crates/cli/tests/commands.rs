@@ -1,0 +1,316 @@
+//! The `omega` binary as people and scripts run it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A folder of its own, in which `omega` is run.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_omega"));
+        command.args(arguments).current_dir(self.0.path()).env("OMEGA_AUTHOR", "ann").stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs, and expects that all is well; what it printed.
+    fn well(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.well(arguments)).unwrap()
+    }
+
+    /// Runs, and expects this exit code and one line that says why; that line.
+    fn refused(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+        assert!(errors.starts_with("error: ") && !errors.contains("panicked"), "{arguments:?}: {errors}");
+        errors
+    }
+
+    /// A session with a WAV of a ramp at two places; the id of its track.
+    fn session(&self) -> String {
+        std::fs::write(self.path("ramp.wav"), wav(48_000)).unwrap();
+        self.well(&["new", "song.omega", "--seed", "5", "-q"]);
+        let report = self.json(&["import", "song.omega", "ramp.wav", "--at", "1|2|0", "--json"]);
+        report["imported"][0]["track"].as_str().unwrap().to_owned()
+    }
+
+    fn project(&self) -> Value {
+        self.json(&["info", "song.omega", "--json"])["project"].clone()
+    }
+}
+
+/// A mono WAV of 16 bits at 48 kHz: a saw-tooth that grows.
+fn wav(frames: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let data = frames * 2;
+    bytes.extend(b"RIFF");
+    bytes.extend((36 + data).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(16u32.to_le_bytes());
+    bytes.extend([1, 0, 1, 0]);
+    bytes.extend(48_000u32.to_le_bytes());
+    bytes.extend(96_000u32.to_le_bytes());
+    bytes.extend([2, 0, 16, 0]);
+    bytes.extend(b"data");
+    bytes.extend(data.to_le_bytes());
+    for frame in 0..frames {
+        let level = i32::try_from(frame % 200).unwrap() * 80 - 8_000;
+        bytes.extend(i16::try_from(level).unwrap().to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn a_session_from_its_making_to_its_sound() {
+    let desk = Desk::new();
+    let track = desk.session();
+    let info = desk.json(&["info", "song.omega", "--json"]);
+    // A quarter of 120 BPM, and the second that the file lasts.
+    assert_eq!((&info["frames"], &info["sample_rate"]), (&72_000.into(), &48_000.into()));
+    assert!(desk.well(&["info", "song.omega"]).contains("'ramp'"));
+
+    desk.well(&["edit", "song.omega", "track.volume", "--id", &track, "--db", "-6"]);
+    let volume = |project: &Value| project["tracks"][&track]["volume_db"].as_f64();
+    assert_eq!(volume(&desk.project()), Some(-6.0));
+    assert!(desk.well(&["undo", "song.omega"]).contains("track.volume"));
+    assert_eq!(volume(&desk.project()), None);
+    desk.well(&["redo", "song.omega"]);
+    assert_eq!(volume(&desk.project()), Some(-6.0));
+    let history = desk.json(&["history", "song.omega", "--json"]);
+    let kinds: Vec<&str> =
+        history.as_array().unwrap().iter().map(|step| step["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds[kinds.len() - 4..], ["edit", "edit", "undo", "redo"]);
+    assert!(history.as_array().unwrap().iter().skip(1).all(|step| step["author"] == "ann"));
+
+    let render = |name: &str, more: &[&str]| {
+        let report = desk.json(&[&["render", "song.omega", "--json", "-o", name], more].concat());
+        assert!(desk.path(name).is_file());
+        (report["blake3"].as_str().unwrap().to_owned(), report["frames"].as_u64().unwrap())
+    };
+    let plain = render("a.wav", &["--tail", "none"]);
+    assert_eq!(plain.1, 72_000);
+    assert_eq!(
+        plain,
+        render("b.flac", &["--tail", "none", "--block", "random:9", "--simd", "scalar", "--dither"])
+    );
+    assert_eq!(
+        plain,
+        render("c.wav", &["--tail", "none", "--block", "37", "--simd", "sse2", "--bits", "16"])
+    );
+    let part = render("d.wav", &["--range", "1|2|0..0:01", "--tail", "none"]);
+    assert!(part.1 == 24_000 && part.0 != plain.0);
+    render("e.wav", &["--stems", "--tail", "0.5"]);
+    assert!(desk.path("e.ramp.wav").is_file());
+}
+
+#[test]
+fn fields_are_read_as_the_verb_needs_them() {
+    let desk = Desk::new();
+    desk.session();
+    // A name that looks like a number, a tempo that is a text, a place in bars, a flag, an object.
+    let bus = desk.well(&["edit", "song.omega", "track.add", "--name", "808", "--kind", "bus"]);
+    assert_eq!(desk.project()["tracks"][bus.trim()]["name"], "808");
+    desk.well(&["edit", "song.omega", "tempo.add", "--at", "5|1|0", "--tempo", "97.5"]);
+    let tempo = desk.project()["tempo"].as_object().unwrap().values().next().unwrap().clone();
+    assert_eq!((&tempo["at"], &tempo["tempo"]), (&1_290_240.into(), &"97.5".into()));
+    let clip = desk.project()["clips"].as_object().unwrap().keys().next().unwrap().clone();
+    desk.well(&["edit", "song.omega", "clip.move", "--id", &clip, "--position", "3|1"]);
+    assert_eq!(desk.project()["clips"][&clip]["position"], "645120t");
+    desk.well(&["edit", "song.omega", "clip.mute", "--id", &clip, "--on=true"]);
+    desk.well(&[
+        "edit",
+        "song.omega",
+        "clip.fade",
+        "--id",
+        &clip,
+        "--in",
+        r#"{"length": 480, "shape": "s-curve"}"#,
+    ]);
+    desk.well(&["edit", "song.omega", "loop.set", "--on", "true", "--range", "1|1..3|1"]);
+    let project = desk.project();
+    assert_eq!(project["session"]["loop_range"]["range"], "0t..645120t");
+    assert_eq!(project["clips"][&clip]["mute"], true);
+    let listed = desk.well(&["edit", "--list"]);
+    assert!(listed.lines().count() > 70 && listed.contains("clip.crossfade"));
+}
+
+#[test]
+fn a_batch_is_done_whole_or_not_at_all() {
+    let desk = Desk::new();
+    let track = desk.session();
+    let feed = |text: &str| {
+        let mut command = desk.command(&["edit", "song.omega", "--json", "-", "--name", "two things"]);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let before = desk.project();
+    let wrong = [
+        format!(
+            r#"[{{"edit":"track.mute","id":"{track}","on":true}},{{"edit":"track.mute","id":"none","on":true}}]"#
+        ),
+        format!(
+            r#"[{{"edit":"track.mute","id":"{track}","on":true}},{{"edit":"track.mute","id":"{track}","on":3}}]"#
+        ),
+        format!(r#"[{{"edit":"track.mute","id":"{track}","on":true}},"#),
+        format!(r#"[{{"edit":"track.mute","id":"{track}","on":true}},{{"edit":"no.such"}}]"#),
+        "\u{0}\u{1}".to_owned(),
+    ];
+    for text in &wrong {
+        let output = feed(text);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && errors.starts_with("error: "), "{text}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert_eq!(desk.project(), before, "{text}");
+    }
+    let right = format!(
+        r#"[{{"edit":"track.mute","id":"{track}","on":true}},{{"edit":"marker.add","at":"0t","name":"Here"}}]"#
+    );
+    assert_eq!(feed(&right).status.code(), Some(0));
+    let history = desk.json(&["history", "song.omega", "--json", "--last", "1"]);
+    assert_eq!(history[0]["name"], "two things");
+    desk.well(&["undo", "song.omega"]);
+    assert_eq!(desk.project(), before);
+}
+
+#[test]
+fn what_is_asked_for_wrongly_is_refused_in_a_line() {
+    let desk = Desk::new();
+    let track = desk.session();
+    let usage: [(&[&str], &str); 12] = [
+        (&["frobnicate"], "frobnicate"),
+        (&["render", "song.omega"], "--output"),
+        (&["render", "song.omega", "-o", "x.wav", "--bits", "12"], "12"),
+        (&["render", "song.omega", "-o", "x.wav", "--block", "0"], "1048576"),
+        (&["render", "song.omega", "-o", "x.wav", "--tail", "-1"], "tail"),
+        (&["render", "song.omega", "-o", "x.wav", "--range", "1|1"], "A..B"),
+        (&["render", "song.omega", "-o", "x.wav", "--range", "9|1..2|1"], "empty"),
+        (&["render", "song.omega", "-o", "x.flac", "--bits", "float"], "FLAC"),
+        (&["edit", "song.omega", "track.explode"], "track.mute"),
+        (&["edit", "song.omega", "track.volume", "--id"], "--id has no value"),
+        (&["edit", "song.omega", "track.volume", "--id", &track], "db"),
+        (&["edit", "song.omega", "track.volume", "--id", &track, "--db", "loud"], "--db"),
+    ];
+    for (arguments, why) in usage {
+        let errors = desk.refused(2, arguments);
+        assert!(errors.contains(why), "{arguments:?}: {errors}");
+    }
+    let failures: [(&[&str], &str); 7] = [
+        (&["info", "nothing.omega"], "nothing.omega"),
+        (&["new", "song.omega"], "song.omega"),
+        (&["import", "song.omega", "nothing.wav"], "nothing.wav"),
+        (&["edit", "song.omega", "track.volume", "--id", "trk-none", "--db", "3"], "trk-none"),
+        (&["edit", "song.omega", "track.volume", "--id", &track, "--db", "1e9"], "out of range"),
+        (&["render", "song.omega", "-o", "no/such/folder/x.wav"], "no/such/folder"),
+        (&["redo", "song.omega"], "nothing to redo"),
+    ];
+    for (arguments, why) in failures {
+        let errors = desk.refused(1, arguments);
+        assert!(errors.contains(why) && errors.lines().count() == 1, "{arguments:?}: {errors}");
+    }
+    assert!(!desk.path("x.wav").exists());
+}
+
+#[test]
+fn sessions_of_garbage_are_refused() {
+    let desk = Desk::new();
+    let make = |name: &str, text: &[u8]| {
+        std::fs::create_dir_all(desk.path(name)).unwrap();
+        std::fs::write(desk.path(name).join("project.json"), text).unwrap();
+    };
+    make("empty.omega", b"");
+    make("noise.omega", &(0..4096u32).map(|n| n.wrapping_mul(97).to_le_bytes()[0]).collect::<Vec<_>>());
+    make("deep.omega", "[".repeat(100_000).as_bytes());
+    make("newer.omega", br#"{"format": "omega-session", "schema": 999, "session": {"name": "x"}}"#);
+    std::fs::write(desk.path("file.omega"), b"no folder").unwrap();
+    for name in ["empty.omega", "noise.omega", "deep.omega", "newer.omega", "file.omega"] {
+        for command in ["info", "undo", "history", "play"] {
+            desk.refused(1, &[command, name]);
+        }
+        desk.refused(1, &["render", name, "-o", "x.wav"]);
+    }
+    assert!(!desk.path("x.wav").exists());
+    // What is no session is not replaced.
+    std::fs::create_dir(desk.path("precious")).unwrap();
+    std::fs::write(desk.path("precious/thesis.txt"), b"text").unwrap();
+    desk.refused(1, &["demo", "precious", "--force"]);
+    assert!(desk.path("precious/thesis.txt").is_file());
+}
+
+#[test]
+fn playing_without_hardware_counts_and_ends() {
+    let desk = Desk::new();
+    desk.session();
+    let counts =
+        desk.well(&["play", "song.omega", "--backend", "timer", "--seconds", "0.2", "--from", "1|2"]);
+    assert!(counts.contains("blocks") && counts.contains("xruns"), "{counts}");
+    let ended = desk.well(&["play", "song.omega", "--backend", "timer", "--from", "0:01.4", "-q"]);
+    assert!(ended.contains("frames"), "{ended}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let desk = Desk::new();
+    let mut child =
+        desk.command(&["edit", "--list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn every_command_has_an_example_and_shells_complete_them() {
+    let desk = Desk::new();
+    let commands = [
+        "new",
+        "import",
+        "info",
+        "edit",
+        "undo",
+        "redo",
+        "history",
+        "play",
+        "render",
+        "devices",
+        "doctor",
+        "demo",
+        "completions",
+    ];
+    let bash = desk.well(&["completions", "bash"]);
+    for command in commands {
+        let help = desk.well(&[command, "--help"]);
+        assert!(help.contains("Example") && help.contains(&format!("omega {command}")), "{command}: {help}");
+        assert!(bash.contains(command));
+    }
+    assert!(Path::new(env!("CARGO_BIN_EXE_omega")).is_file());
+    let devices = desk.json(&["devices", "--json"]);
+    assert!(devices.as_array().unwrap().iter().any(|backend| backend["backend"] == "timer"));
+    let doctor = desk.run(&["doctor", "--json"]);
+    let findings: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let problem = findings.as_array().unwrap().iter().any(|finding| finding["state"] == "problem");
+    assert_eq!(doctor.status.code(), Some(i32::from(problem)));
+}
