@@ -1,6 +1,6 @@
 //! The document: project, tracks, clips, edits, undo and the folder format.
 //!
-//! A [`Project`](model::Project) is an immutable, typed value that is cheap to clone and can be read from any thread.
+//! A [`Project`] is an immutable, typed value that is cheap to clone and can be read from any thread.
 //! This crate starts no threads and makes no sound.
 #![forbid(unsafe_code)]
 

@@ -18,10 +18,16 @@
 //! 9, half of them additions and half multiplications, and it may be modulated at any time without a transient.
 //!
 //! # Layouts
-//! One cascade alone ([`Kernels::cascade_mono`], [`Kernels::cascade_stereo`]) has its sections in the lanes of a vector, pipelined: while section 0
-//! works on frame `t`, section `k` works on frame `t − k`. Several cascades side by side ([`Kernels::cascade_channels`], [`Kernels::cascade_lanes`]) have a lane each, and as many
-//! sections in one pass as keep their states in registers. Each section does the same operations in the same order in any layout,
-//! so the bytes are the same, for any cut into blocks.
+//! One cascade alone ([`Kernels::cascade_mono`], [`Kernels::cascade_stereo`]) has its sections in the lanes of a vector,
+//! pipelined: while section 0 works on frame `t`, section `k` works on frame `t − k`. Several cascades side by side
+//! ([`Kernels::cascade_channels`], [`Kernels::cascade_lanes`]) have a lane each, and as many sections in one pass as keep
+//! their states in registers. Each section does the same operations in the same order in any layout, so the bytes are the
+//! same, for any cut into blocks.
+//!
+//! [`Kernels::cascade_mono`]: crate::kernels::Kernels::cascade_mono
+//! [`Kernels::cascade_stereo`]: crate::kernels::Kernels::cascade_stereo
+//! [`Kernels::cascade_channels`]: crate::kernels::Kernels::cascade_channels
+//! [`Kernels::cascade_lanes`]: crate::kernels::Kernels::cascade_lanes
 
 mod batch;
 mod cascade;

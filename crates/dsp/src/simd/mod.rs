@@ -1,6 +1,6 @@
 //! Levels of vector instructions, and the eight-lane vector type that the kernels are written in.
 //!
-//! A kernel is one generic body over [`lanes::Lanes`], compiled once for SSE2 (two registers of four lanes) and once for
+//! A kernel is one generic body over `lanes::Lanes`, compiled once for SSE2 (two registers of four lanes) and once for
 //! AVX2 (one register of eight lanes), and chosen at run time. The lane count is always eight, so the order of operations
 //! does not depend on the level.
 
