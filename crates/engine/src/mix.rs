@@ -138,14 +138,15 @@ pub(crate) fn run(
         !gone && !silent.get(term.source as usize).copied().unwrap_or(true)
     };
     let sounding = terms.iter().filter(heard);
-    let mut sum = Sum { kernels, out, wide: step.wide, begun: false };
+    let begun = step.more && !silent.get(target).copied().unwrap_or(true);
+    let mut sum = Sum { kernels, out, wide: step.wide, begun };
     if step.wide {
         sum.add_all::<AT_ONCE_WIDE>(sounding, &sources, fades);
     } else {
         sum.add_all::<AT_ONCE>(sounding, &sources, fades);
     }
     let quiet = !sum.begun;
-    if quiet {
+    if quiet && !step.more {
         sum.out.fill(0.0);
     }
     if let Some(silent) = silent.get_mut(target) {

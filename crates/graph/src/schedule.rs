@@ -43,7 +43,8 @@ pub struct MixInput {
     pub fade: Fade,
 }
 
-/// Sums channels into one channel buffer, in the order of the list, beginning with +0.
+/// Sums channels into one channel buffer, in the order of the list, beginning with +0 or with what a step before it left
+/// there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MixStep {
     /// Channel buffer to write.
@@ -54,6 +55,8 @@ pub struct MixStep {
     pub count: u32,
     /// Sum in `f64`.
     pub wide: bool,
+    /// Goes on with the sum that is in `target`.
+    pub more: bool,
 }
 
 /// What a node put out, kept for as long as somebody reads it later. One line serves all delayed edges of its node, so

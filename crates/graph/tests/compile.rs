@@ -134,6 +134,60 @@ fn like_strips_lie_side_by_side() {
     assert_eq!(counts.collect::<Vec<_>>(), [8, 8, 8, 8, 4, 4]);
 }
 
+/// The sources of the sum behind node 1000, as the steps read them: the id of the node that wrote each buffer last.
+fn summed_into_the_output(schedule: &Schedule) -> Vec<u64> {
+    let mut writer = vec![0; schedule.channels as usize];
+    let out = schedule.nodes.iter().find(|node| node.id == NodeId(1000)).expect("an output").main.first;
+    let mut summed = Vec::new();
+    for step in &schedule.steps {
+        match *step {
+            Step::Process { first, count } => {
+                for node in &schedule.nodes[first as usize..(first + count) as usize] {
+                    writer[node.main.first as usize] = node.id.0;
+                }
+            }
+            Step::Mix(mix) if mix.target == out => {
+                assert_eq!(mix.more, !summed.is_empty(), "only the first step begins the sum");
+                let terms = &schedule.mix_inputs[mix.first as usize..(mix.first + mix.count) as usize];
+                summed.extend(terms.iter().map(|term| writer[term.source as usize]));
+            }
+            _ => {}
+        }
+    }
+    summed
+}
+
+#[test]
+fn a_sum_of_many_begins_before_the_last_has_come_and_keeps_its_order() {
+    // Two looks, so that the order of execution is not that of the sum.
+    let mut nodes = vec![output(1000)];
+    let mut edges = Vec::new();
+    for track in 1..=200 {
+        let batch = Some(if track % 3 == 0 { 7 } else { 8 });
+        nodes.extend([source(track), NodeSpec { batch, ..node(300 + track, 0) }]);
+        edges.extend([edge(track, 300 + track), edge(300 + track, 1000)]);
+    }
+    let schedule = schedule(nodes, edges);
+    assert_eq!(summed_into_the_output(&schedule), (301..=500).collect::<Vec<_>>());
+    assert!(schedule.channels <= 2 * 40, "{} channels in use at a time", schedule.channels);
+}
+
+#[test]
+fn strips_that_flow_together_share_a_bundle() {
+    let mut nodes: Vec<NodeSpec> = (1000..1004).map(|bus| node(bus, 0)).chain([output(2000)]).collect();
+    let mut edges: Vec<EdgeSpec> = (1000..1004).map(|bus| edge(bus, 2000)).collect();
+    for track in 1..=32 {
+        nodes.push(NodeSpec { batch: Some(7), ..source(track) });
+        edges.push(edge(track, 1000 + track % 4));
+    }
+    let schedule = schedule(nodes, edges);
+    for step in &schedule.steps {
+        let Step::Process { first, count: 8 } = *step else { continue };
+        let group = &schedule.nodes[first as usize..first as usize + 8];
+        assert!(group.iter().all(|node| node.id.0 % 4 == group[0].id.0 % 4), "{group:?}");
+    }
+}
+
 #[test]
 fn unheard_nodes_are_left_out_and_metered_ones_stay() {
     let nodes = vec![source(1), source(2), source(3), output(4)];

@@ -22,7 +22,7 @@ pub struct Transport {
 /// One call's worth of work.
 #[derive(Debug)]
 pub struct ProcessBlock<'a> {
-    /// Input before the call, output after it.
+    /// Input before the call, output after it. Without an input it holds anything before the call.
     pub main: Channels<'a>,
     /// The input is known to be exactly zero.
     pub input_silent: bool,

@@ -18,7 +18,8 @@
 //! [`Event`]s in CLAP's vocabulary.
 //!
 //! The main port works **in place**: the block's main channels hold the input when `process` is called and the output
-//! when it returns. Side-chains and other extra inputs are read-only.
+//! when it returns; channels of the output beyond the input's are zero. A processor without main inputs finds anything
+//! in its channels, and writes all of them. Side-chains and other extra inputs are read-only.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -107,18 +107,19 @@ impl ClipReader {
             self.state.stop_left = STOP_FADE;
         }
         self.state.rolling = transport.rolling;
+        self.voice.begin(!self.has_input);
         if !transport.rolling && self.state.stop_left == 0 {
             self.deck.finish_fade();
-            return;
+            return self.voice.finish(&mut main);
         }
         self.deck.begin();
         let frames = main.frames();
         if transport.rolling {
             let jumped = transport.position != self.state.next;
-            self.voice.begin(!self.has_input);
             self.deck.render(transport.position, jumped, &mut main, &mut self.voice);
             self.state.next = transport.position.saturating_add(i64::try_from(frames).unwrap_or(0));
         }
+        self.voice.finish(&mut main);
         if self.state.stop_left > 0 {
             self.sound_on(&mut main);
         }
@@ -130,9 +131,9 @@ impl ClipReader {
         let left = usize::try_from(self.state.stop_left).unwrap_or(0);
         let frames = main.frames().min(left);
         let mut own = Channels::new(&mut self.stopped, MAX_BLOCK, 0, frames);
-        own.clear();
         self.voice.begin(true);
         self.deck.render(self.state.stop_position, false, &mut own, &mut self.voice);
+        self.voice.finish(&mut own);
         let ramp = Ramp { from: 1.0, to: 0.0, position: STOP_FADE - self.state.stop_left, length: STOP_FADE };
         for (from, to) in own.iter_mut().zip(main.iter_mut()) {
             self.kernels.gain_ramp(from, ramp);

@@ -1,6 +1,7 @@
 //! Renders one segment onto the channels of a block.
 
 use omega_dsp::kernels::{Gain, Kernels, MixInput, Ramp};
+use omega_dsp::simd::prefetch;
 use omega_processor::{Channels, MAX_BLOCK};
 use omega_rt::{Owned, PcmSource};
 
@@ -14,7 +15,7 @@ pub(super) struct Voice {
     gains: [f32; MAX_BLOCK],
     /// Frames of a source in the order in which they are heard, where they do not lie so in memory.
     samples: [f32; MAX_BLOCK],
-    /// Nothing was written to the block yet, and its channels are zero.
+    /// Nothing was written to the block yet, and its channels hold anything.
     fresh: bool,
     /// Something was written to the block.
     pub sounded: bool,
@@ -67,9 +68,16 @@ impl Voice {
         }
     }
 
-    /// Begins a block; `fresh` when its channels are zero.
+    /// Begins a block; `fresh` when its channels hold anything, and not what is to be added to.
     pub fn begin(&mut self, fresh: bool) {
         self.fresh = fresh;
+    }
+
+    /// Ends a block: what no segment was written to becomes zero.
+    pub fn finish(&mut self, out: &mut Channels<'_>) {
+        if core::mem::take(&mut self.fresh) {
+            out.clear();
+        }
     }
 
     /// Adds a segment where it meets the block, `weight` (which begins with the block) times if there is one.
@@ -82,9 +90,12 @@ impl Voice {
         out: &mut Channels<'_>,
     ) {
         let level = self.level(segment, meeting, weight);
-        // The first segment that covers the whole block need not read the zeros that it is added to.
-        let covers = core::mem::take(&mut self.fresh) && meeting.frames == out.frames();
-        self.sounded = true;
+        // The first segment need not be added to zeros where it covers the whole block.
+        let covers = self.fresh && meeting.frames == out.frames();
+        if !covers {
+            self.finish(out);
+        }
+        (self.fresh, self.sounded) = (false, true);
         let mut done = 0;
         while done < meeting.frames {
             let at = meeting.entry.saturating_add(i64::try_from(done).unwrap_or(0));
@@ -97,7 +108,11 @@ impl Voice {
             for (output, channel) in out.iter_mut().enumerate() {
                 let wanted = segment.channels.source_channel(output).filter(|c| *c < source.channels());
                 let begin = meeting.begin + done;
-                let Some((channel, wanted)) = channel.get_mut(begin..begin + run.frames).zip(wanted) else {
+                let Some(channel) = channel.get_mut(begin..begin + run.frames) else { continue };
+                let Some(wanted) = wanted else {
+                    if covers {
+                        channel.fill(0.0);
+                    }
                     continue;
                 };
                 let gain = match level {
@@ -105,6 +120,9 @@ impl Voice {
                     Level::PerFrame => Gain::PerSample(self.gains.get(done..).unwrap_or(&[])),
                 };
                 let direct = if run.reverse { None } else { source.slice(wanted, run.first, run.frames) };
+                // What is played on from here lies in nobody's cache: another thread wrote it, long ago.
+                let after = run.first.saturating_add(i64::try_from(run.frames).unwrap_or(0));
+                prefetch(source.slice(wanted, after, run.frames).unwrap_or(&[]));
                 let samples = if let Some(samples) = direct {
                     samples
                 } else {

@@ -65,10 +65,10 @@ pub fn reader(list: PlayList, level: Level) -> ClipReader {
     reader
 }
 
-/// Rolling over `frames` frames from `position` on.
+/// Rolling over `frames` frames from `position` on. The channels hold rubbish: the reader has no input.
 pub fn job(position: i64, frames: usize) -> Job {
     let transport = Transport { position, clock: position, rolling: true };
-    Job { frames, input: vec![vec![]; OUTPUTS], transport, ..Job::default() }
+    Job { frames, input: vec![vec![f32::NAN; frames]; OUTPUTS], transport, ..Job::default() }
 }
 
 fn fade(random: &mut Random) -> Fade {

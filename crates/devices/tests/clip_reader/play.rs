@@ -76,7 +76,7 @@ fn positions_at_the_ends_of_time_are_silent() {
     let mut reader = reader(list(&library, &[Segment::new(0, 0, 100, 0)]), Level::detect());
     for position in [i64::MIN, i64::MIN + 1, -(1 << 60), 1 << 60, i64::MAX - 100, i64::MAX] {
         let transport = Transport { position, clock: 0, rolling: true };
-        let job = Job { frames: 256, input: vec![vec![]; 2], transport, ..Job::default() };
+        let job = Job { transport, ..job(0, 256) };
         let outcome = drive(&mut reader, &job, &[256]);
         assert!(outcome.output.iter().flatten().all(|sample| sample.to_bits() == 0));
     }
@@ -112,7 +112,8 @@ fn blocks_between_clips_are_silent_only_where_nothing_comes_in() {
     for (inputs, quiet) in [(0, Status::Silent), (2, Status::Sound)] {
         let mut reader = ClipReader::new(&PrepareConfig { inputs, outputs: 2, ..CONFIG }, Level::detect());
         reader.exchange(&mut *ClipReader::payload(list(&library, std::slice::from_ref(&clip))));
-        let statuses = drive(&mut reader, &job(0, 1000), &even_cuts(250, 1000)).statuses;
+        let job = Job { input: vec![vec![]; 2], ..job(0, 1000) };
+        let statuses = drive(&mut reader, &job, &even_cuts(250, 1000)).statuses;
         assert_eq!(statuses, [quiet, Status::Sound, quiet, quiet]);
     }
 }

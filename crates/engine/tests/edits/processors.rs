@@ -66,7 +66,7 @@ impl Processor for Swapped {
             for (out, frame) in channel.iter_mut().zip(0i64..) {
                 let share = moving.map_or(1.0, |(_, since)| ((since + frame) as f32 / 480.0).min(1.0));
                 let from = moving.map_or(value, |(from, _)| from);
-                *out += if share < 1.0 { from + (value - from) * share } else { value };
+                *out = if share < 1.0 { from + (value - from) * share } else { value };
             }
         }
         let done = i64::try_from(frames).expect("small");

@@ -1,10 +1,12 @@
 //! Assigns memory and writes the steps.
 //!
 //! A node works in place. Where its only cable is the only reader of the node before it, it takes over that node's
-//! buffer; otherwise its inputs are summed into a buffer of its own. Buffers are free again after their last reader, and
-//! the one freed last is used first, because it is still in the cache.
+//! buffer; otherwise its inputs are summed into a buffer of its own. A sum of many inputs is begun as soon as the first
+//! of them are there, so that they need not be kept until the last one is. Buffers are free again after their last
+//! reader, and the one freed last is used first, because it is still in the cache.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use omega_processor::{MAX_AUX, MAX_BLOCK};
 
@@ -44,6 +46,12 @@ struct Emitter<'a> {
     /// Spans by number; in the steps, `PortBuffer::first` holds `number << CHANNEL_BITS | channel` until `finish`.
     spans: Vec<Span>,
     main: Vec<usize>,
+    /// Whether each node's output is there.
+    done: Vec<bool>,
+    /// For each node, the first edge into its main port whose source is not there yet, and the first that is not in its
+    /// sum yet.
+    arrived: Vec<usize>,
+    summed: Vec<usize>,
     /// The tap of each edge.
     taps: Vec<Option<u32>>,
     /// The delay line of each node.
@@ -54,6 +62,9 @@ struct Emitter<'a> {
     nodes: Vec<ScheduledNode>,
     metered: Vec<MeterId>,
 }
+
+/// So many inputs that have arrived are added to a sum that still waits for others.
+const EARLY: usize = 4;
 
 /// Room for the channel number beside the span number.
 const CHANNEL_BITS: u32 = 8;
@@ -70,9 +81,28 @@ impl<'a> Emitter<'a> {
         let fading = graph.edges.iter().any(|edge| edge.spec.fade != Fade::Steady);
         (out.latency, out.max_frames, out.fading) = (plan.latency, max_frames, fading);
         let main = vec![usize::MAX; graph.nodes.len()];
+        let done = vec![false; graph.nodes.len()];
+        let summed = graph.incoming[..graph.nodes.len()].to_vec();
+        let arrived = summed.clone();
         let (spans, steps, mix_inputs) = (Vec::new(), Vec::new(), Vec::new());
         let (nodes, metered) = (Vec::with_capacity(graph.nodes.len()), Vec::new());
-        Self { graph, plan, meters, spans, main, taps, lines, steps, mix_inputs, out, nodes, metered }
+        Self {
+            graph,
+            plan,
+            meters,
+            spans,
+            main,
+            done,
+            arrived,
+            summed,
+            taps,
+            lines,
+            steps,
+            mix_inputs,
+            out,
+            nodes,
+            metered,
+        }
     }
 
     fn group(&mut self, group: &[usize]) {
@@ -106,31 +136,61 @@ impl<'a> Emitter<'a> {
         for &node in group {
             self.output_stage(node);
         }
+        for &node in group {
+            let targets = self.graph.out_of(node).filter(|(_, edge)| edge.spec.port == Port::Main);
+            for (_, edge) in targets {
+                self.sum_early(edge.to);
+            }
+        }
+    }
+
+    /// Adds to the sum of `node` what has arrived of it, up to the first input that has not, if that is worth a step.
+    fn sum_early(&mut self, node: usize) {
+        let spec = self.graph.nodes[node];
+        let main = self.edges_at(node, Port::Main);
+        let waiting = |edge: &usize| !self.done[self.graph.edges[*edge].from];
+        let arrived = (self.arrived[node]..main.end).find(waiting).unwrap_or(main.end);
+        self.arrived[node] = arrived;
+        let ready = self.summed[node]..arrived;
+        if spec.wide_sum || ready.len() < EARLY || arrived == main.end {
+            return;
+        }
+        let more = ready.start > main.start;
+        if !more {
+            self.main[node] = self.span(spec.width());
+        }
+        self.sum(ready, self.main[node], 0..spec.inputs, (spec.inputs, false, more));
+        self.summed[node] = arrived;
     }
 
     /// Gathers what flows into `node` and appends it to the order of execution.
     fn input_stage(&mut self, node: usize) {
         let spec = self.graph.nodes[node];
-        let main: Vec<usize> = self.edges_at(node, Port::Main);
+        let main = self.edges_at(node, Port::Main);
         if let Some(source) = self.taken_over(node, &main) {
             self.main[node] = self.main[source];
         } else {
-            self.main[node] = self.span(spec.width());
-            if !matches!(spec.role, Role::Input { .. }) {
-                self.sum(&main, self.main[node], spec.inputs, spec.width(), spec.wide_sum);
+            let rest = self.summed[node]..main.end;
+            let more = rest.start > main.start;
+            if !more {
+                self.main[node] = self.span(spec.width());
+            }
+            let makes_sound = matches!(spec.role, Role::Processor) && spec.inputs == 0;
+            if !makes_sound && !matches!(spec.role, Role::Input { .. }) {
+                self.sum(rest, self.main[node], 0..spec.width(), (spec.inputs, spec.wide_sum, more));
             }
         }
         let mut aux = [PortBuffer::default(); MAX_AUX];
         for (slot, (port, &width)) in aux.iter_mut().zip((0u8..).zip(&spec.aux)) {
             let edges = self.edges_at(node, Port::Aux(port));
-            *slot = match edges.as_slice() {
-                [] => PortBuffer::default(),
-                [only] if self.plain(*only, width) => {
-                    self.port(self.main[self.graph.edges[*only].from], width)
+            *slot = match edges.len() {
+                0 => PortBuffer::default(),
+                1 if self.plain(edges.start, width) => {
+                    self.port(self.main[self.graph.edges[edges.start].from], width)
                 }
                 _ => {
                     let span = self.span(width);
-                    self.sum(&edges, span, width, width, spec.wide_sum);
+                    self.sum(edges, span, 0..width, (width, spec.wide_sum, false));
                     self.port(span, width)
                 }
             };
@@ -149,6 +209,7 @@ impl<'a> Emitter<'a> {
 
     /// Meters and the delay line behind `node`.
     fn output_stage(&mut self, node: usize) {
+        self.done[node] = true;
         let spec = self.graph.nodes[node];
         let source = self.port(self.main[node], spec.outputs);
         for meter in self.meters.remove(&spec.id).unwrap_or_default() {
@@ -163,22 +224,22 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn edges_at(&self, node: usize, port: Port) -> Vec<usize> {
-        self.graph
-            .into_node(node)
-            .filter(|(_, edge)| edge.spec.port == port)
-            .map(|(index, _)| index)
-            .collect()
+    /// Edges into a port of `node`, in the order of their ids.
+    fn edges_at(&self, node: usize, port: Port) -> Range<usize> {
+        let (begin, end) = (self.graph.incoming[node], self.graph.incoming[node + 1]);
+        let edges = &self.graph.edges[begin..end];
+        let count = |before: &dyn Fn(Port) -> bool| edges.partition_point(|edge| before(edge.spec.port));
+        begin + count(&|of| of < port)..begin + count(&|of| of <= port)
     }
 
     /// The node whose buffer `node` may take over.
-    fn taken_over(&self, node: usize, main: &[usize]) -> Option<usize> {
-        let [only] = main else { return None };
-        let (spec, source) = (self.graph.nodes[node], self.graph.edges[*only].from);
+    fn taken_over(&self, node: usize, main: &Range<usize>) -> Option<usize> {
+        let only = Some(main.start).filter(|_| main.len() == 1)?;
+        let (spec, source) = (self.graph.nodes[node], self.graph.edges[only].from);
         let alike = spec.width() == spec.inputs && self.graph.nodes[source].width() == spec.width();
         // Who reads the delay line does not read the buffer.
         let alone = self.graph.out_of(source).filter(|(index, _)| self.taps[*index].is_none()).count() == 1;
-        (alike && alone && self.plain(*only, spec.inputs)).then_some(source)
+        (alike && alone && self.plain(only, spec.inputs)).then_some(source)
     }
 
     /// The edge carries all `width` channels as they are.
@@ -190,11 +251,18 @@ impl<'a> Emitter<'a> {
             && self.graph.nodes[from].outputs == width
     }
 
-    /// Sums `edges` into the first `inputs` channels of `span`; the others up to `width` become silent.
-    fn sum(&mut self, edges: &[usize], span: usize, inputs: u16, width: u16, wide: bool) {
+    /// Sums `edges` into `channels` of `span`, of which the first `inputs` are an input; the others become silent. With
+    /// `more` the sum goes on.
+    fn sum(
+        &mut self,
+        edges: Range<usize>,
+        span: usize,
+        channels: Range<u16>,
+        (inputs, wide, more): (u16, bool, bool),
+    ) {
         let mut terms: Vec<(u16, MixInput)> = Vec::new();
         let mut sources = Vec::with_capacity(edges.len());
-        for &index in edges {
+        for index in edges {
             let edge = self.graph.edges[index];
             let outputs = self.graph.nodes[edge.from].outputs;
             let source = self.delayed(index, edge, outputs);
@@ -205,15 +273,19 @@ impl<'a> Emitter<'a> {
         }
         terms.sort_by_key(|term| term.0);
         let mut rest = terms.as_slice();
-        for channel in 0..width {
+        for channel in channels {
             let count = rest.iter().take_while(|term| term.0 == channel).count();
+            let more = more && channel < inputs;
+            if more && count == 0 {
+                continue;
+            }
             let first = number(self.mix_inputs.len());
             self.mix_inputs.extend(rest[..count].iter().map(|term| term.1));
             rest = &rest[count..];
             sources.iter().for_each(|&source| self.touch(source));
             self.touch(span);
             let (target, count) = (place(span, channel), number(count));
-            self.steps.push(Step::Mix(MixStep { target, first, count, wide }));
+            self.steps.push(Step::Mix(MixStep { target, first, count, wide, more }));
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! Within a *strip* (a chain without branches) nodes follow each other, so that a buffer is still warm when it is read
 //! again. Strips that look alike go through their chains in step, [`MAX_BATCH`] at a time, so that like nodes lie side by
-//! side and can be processed in lanes. The order never changes a byte: sums keep the order of their edges' ids.
+//! side and can be processed in lanes; those that flow into the same sum share such a *bundle* where they can, and a bundle
+//! comes just before what needs it, so that few buffers are in use at a time. The order never changes a byte: sums keep the
+//! order of their edges' ids.
 
 use omega_processor::MAX_BATCH;
 
@@ -21,52 +23,83 @@ pub struct Batches {
 /// What decides where a node goes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 struct Place {
-    /// Merges on the longest way from a source.
-    stage: u32,
     /// Which bundle of strips.
-    bundle: u32,
+    bundle: usize,
     /// Steps from the source.
     depth: u32,
     /// Kind.
     kind: Option<(u64, u16, u16)>,
 }
 
+/// A chain without branches. Ordered so that those that may share a bundle are neighbours.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Strip {
+    /// Merges on the longest way from a source. An edge from one strip to another leads to a later stage.
+    stage: u32,
+    /// A hash of the kinds of its nodes.
+    look: u64,
+    /// The stage that it flows into first, and the edge.
+    exit: (u32, usize),
+    /// Its first node.
+    first: usize,
+}
+
 /// Orders the nodes of `order` (sources first) and groups them.
 #[must_use]
 pub fn run(graph: &Graph<'_>, order: &[usize]) -> Batches {
     let mut places = vec![Place::default(); graph.nodes.len()];
+    let (mut strips, strip) = strips(graph, order, &mut places);
+    let crossings: Vec<(usize, usize, usize)> = (0..).zip(&graph.edges).fold(Vec::new(), |mut all, (index, edge)| {
+        let (from, to) = (strip[edge.from], strip[edge.to]);
+        if edge.spec.feedback.is_none() && from != to {
+            strips[from].exit = strips[from].exit.min((strips[to].stage, index));
+            all.push((index, from, to));
+        }
+        all
+    });
+    let bundles = bundles(&strips);
+    let mut feeds: Vec<(usize, usize, usize)> =
+        crossings.iter().map(|&(index, from, to)| (bundles[to], index, bundles[from])).collect();
+    feeds.sort_unstable();
+    let rank = just_in_time(bundles.iter().max().map_or(0, |last| last + 1), &feeds);
+    for (place, &strip) in places.iter_mut().zip(&strip) {
+        place.bundle = bundles.get(strip).map_or(0, |&bundle| rank[bundle]);
+    }
+    let mut sorted = order.to_vec();
+    sorted.sort_by_key(|&node| (places[node], strips[strip[node]].exit, node));
+    let groups = groups(&sorted, &places);
+    Batches { order: sorted, groups }
+}
+
+/// Finds the strips, and which one each node belongs to; fills in depth and kind.
+fn strips(graph: &Graph<'_>, order: &[usize], places: &mut [Place]) -> (Vec<Strip>, Vec<usize>) {
+    let mut strips: Vec<Strip> = Vec::new();
     let mut strip = vec![usize::MAX; graph.nodes.len()];
-    let mut signatures: Vec<(u32, u64, usize)> = Vec::new();
     for &node in order {
-        let mut place = Place { kind: kind(graph, node), ..Place::default() };
+        let kind = kind(graph, node);
         let mut feeds = graph.into_node(node).map(|(_, e)| e).filter(|e| e.spec.feedback.is_none());
-        match (feeds.next(), feeds.next()) {
+        let depth = match (feeds.next(), feeds.next()) {
             (Some(only), None) if only.spec.port == Port::Main => {
-                place.stage = places[only.from].stage;
-                place.depth = places[only.from].depth + 1;
                 strip[node] = strip[only.from];
+                places[only.from].depth + 1
             }
             (first, second) => {
                 let from = first.into_iter().chain(second).chain(feeds).map(|e| e.from);
-                let before = from.map(|from| (places[from].stage + 1, places[from].depth + 1)).max();
-                place.stage = before.map_or(0, |(stage, _)| stage);
-                strip[node] = signatures.len();
-                signatures.push((place.stage, 0, node));
+                let before = from.map(|from| (strips[strip[from]].stage + 1, places[from].depth + 1));
+                let (stage, depth) = before.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1))).unwrap_or_default();
+                strip[node] = strips.len();
+                strips.push(Strip { stage, look: 0, exit: (u32::MAX, usize::MAX), first: node });
+                depth
             }
-        }
-        let signature = &mut signatures[strip[node]].1;
-        let (batch, inputs, outputs) =
-            place.kind.unwrap_or((0, graph.nodes[node].inputs, graph.nodes[node].outputs));
+        };
+        let look = &mut strips[strip[node]].look;
+        let (batch, inputs, outputs) = kind.unwrap_or((0, graph.nodes[node].inputs, graph.nodes[node].outputs));
         for word in [batch, inputs.into(), outputs.into()] {
-            *signature = (signature.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            *look = (look.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         }
-        places[node] = place;
+        places[node] = Place { bundle: 0, depth, kind };
     }
-    bundle(&signatures, &strip, &mut places);
-    let mut sorted = order.to_vec();
-    sorted.sort_by_key(|&node| (places[node], node));
-    let groups = groups(&sorted, &places);
-    Batches { order: sorted, groups }
+    (strips, strip)
 }
 
 fn kind(graph: &Graph<'_>, node: usize) -> Option<(u64, u16, u16)> {
@@ -75,23 +108,51 @@ fn kind(graph: &Graph<'_>, node: usize) -> Option<(u64, u16, u16)> {
     Some((batch, node.inputs, node.outputs))
 }
 
-/// Strips that look alike share a bundle, [`MAX_BATCH`] at a time.
-fn bundle(signatures: &[(u32, u64, usize)], strip: &[usize], places: &mut [Place]) {
-    let mut by_look: Vec<usize> = (0..signatures.len()).collect();
-    by_look.sort_by_key(|&index| signatures[index]);
-    let mut bundles = vec![0u32; signatures.len()];
-    let (mut bundle, mut size) = (0u32, 0);
-    for pair in by_look.windows(2) {
+/// The bundle of each strip: strips of one stage that look alike, [`MAX_BATCH`] at a time.
+fn bundles(strips: &[Strip]) -> Vec<usize> {
+    let mut sorted: Vec<usize> = (0..strips.len()).collect();
+    sorted.sort_by_key(|&index| strips[index]);
+    let mut bundles = vec![0; strips.len()];
+    let (mut bundle, mut size) = (0, 0);
+    for pair in sorted.windows(2) {
         size += 1;
-        let (before, here) = (signatures[pair[0]], signatures[pair[1]]);
-        if size == MAX_BATCH || (before.0, before.1) != (here.0, here.1) {
+        let (before, here) = (strips[pair[0]], strips[pair[1]]);
+        if size == MAX_BATCH || (before.stage, before.look) != (here.stage, here.look) {
             (bundle, size) = (bundle + 1, 0);
         }
         bundles[pair[1]] = bundle;
     }
-    for (place, &strip) in places.iter_mut().zip(strip) {
-        place.bundle = bundles.get(strip).copied().unwrap_or(0);
+    bundles
+}
+
+/// The place of each of `count` bundles in an order in which each comes after what feeds it, and as late as possible.
+/// `feeds` holds target, edge and source, sorted; there is no cycle, because every feed leads to a later stage.
+fn just_in_time(count: usize, feeds: &[(usize, usize, usize)]) -> Vec<usize> {
+    let mut is_fed_on = vec![false; count];
+    feeds.iter().for_each(|feed| is_fed_on[feed.2] = true);
+    let first_feed = |bundle: usize| feeds.partition_point(|feed| feed.0 < bundle);
+    let mut rank = vec![usize::MAX; count];
+    let mut next = 0;
+    for last in (0..count).filter(|&bundle| !is_fed_on[bundle]) {
+        let mut path = vec![(last, first_feed(last))];
+        while let Some((bundle, feed)) = path.last_mut() {
+            let bundle = *bundle;
+            match feeds.get(*feed).filter(|feed| feed.0 == bundle) {
+                Some(&(_, _, source)) => {
+                    *feed += 1;
+                    if rank[source] == usize::MAX && source != bundle {
+                        path.push((source, first_feed(source)));
+                    }
+                }
+                None => {
+                    rank[bundle] = next;
+                    next += 1;
+                    path.pop();
+                }
+            }
+        }
     }
+    rank
 }
 
 /// Neighbours of one kind at one place make a group.

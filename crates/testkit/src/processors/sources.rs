@@ -1,11 +1,11 @@
-//! Sources whose sample is a function of where the frame lies on the time line. They add to their input.
+//! Sources whose sample is a function of where the frame lies on the time line. What was in their channels is lost.
 
 use omega_processor::{ProcessBlock, Processor, Status};
 
-/// Adds `sample(frame of the block)` to every channel.
-fn add(block: &mut ProcessBlock<'_>, mut sample: impl FnMut(i64) -> f32) -> Status {
+/// Puts `sample(frame of the block)` into every channel.
+fn write(block: &mut ProcessBlock<'_>, mut sample: impl FnMut(i64) -> f32) -> Status {
     for channel in block.main.iter_mut() {
-        channel.iter_mut().zip(0i64..).for_each(|(out, frame)| *out += sample(frame));
+        channel.iter_mut().zip(0i64..).for_each(|(out, frame)| *out = sample(frame));
     }
     Status::Sound
 }
@@ -21,7 +21,7 @@ impl Processor for Impulse {
     fn process(&mut self, block: &mut ProcessBlock<'_>) -> Status {
         let transport = block.transport;
         let at = self.at;
-        add(block, |frame| if transport.rolling && transport.position + frame == at { 1.0 } else { 0.0 })
+        write(block, |frame| if transport.rolling && transport.position + frame == at { 1.0 } else { 0.0 })
     }
 
     fn reset(&mut self) {}
@@ -34,7 +34,7 @@ pub struct Ramp;
 impl Processor for Ramp {
     fn process(&mut self, block: &mut ProcessBlock<'_>) -> Status {
         let transport = block.transport;
-        add(block, |frame| if transport.rolling { (transport.position + frame) as f32 } else { 0.0 })
+        write(block, |frame| if transport.rolling { (transport.position + frame) as f32 } else { 0.0 })
     }
 
     fn reset(&mut self) {}
@@ -47,7 +47,7 @@ pub struct Clock;
 impl Processor for Clock {
     fn process(&mut self, block: &mut ProcessBlock<'_>) -> Status {
         let clock = block.transport.clock;
-        add(block, |frame| (clock + frame) as f32)
+        write(block, |frame| (clock + frame) as f32)
     }
 
     fn reset(&mut self) {}
@@ -63,7 +63,7 @@ pub struct Constant {
 impl Processor for Constant {
     fn process(&mut self, block: &mut ProcessBlock<'_>) -> Status {
         let value = self.value;
-        add(block, |_| value)
+        write(block, |_| value)
     }
 
     fn reset(&mut self) {}
@@ -81,7 +81,7 @@ pub struct Sine {
 impl Processor for Sine {
     fn process(&mut self, block: &mut ProcessBlock<'_>) -> Status {
         let (transport, own) = (block.transport, *self);
-        add(block, |frame| {
+        write(block, |frame| {
             if !transport.rolling {
                 return 0.0;
             }
@@ -119,11 +119,13 @@ impl Noise {
 impl Processor for Noise {
     fn process(&mut self, block: &mut ProcessBlock<'_>) -> Status {
         let transport = block.transport;
-        if transport.rolling {
-            for (channel, out) in (0u64..).zip(block.main.iter_mut()) {
-                let positions = transport.position..;
-                out.iter_mut().zip(positions).for_each(|(out, at)| *out += self.sample(channel, at));
-            }
+        if !transport.rolling {
+            block.main.clear();
+            return Status::Sound;
+        }
+        for (channel, out) in (0u64..).zip(block.main.iter_mut()) {
+            let positions = transport.position..;
+            out.iter_mut().zip(positions).for_each(|(out, at)| *out = self.sample(channel, at));
         }
         Status::Sound
     }
