@@ -1,10 +1,10 @@
 //! Orders the work for the cache and for the lanes.
 //!
-//! Within a *strip* (a chain without branches) nodes follow each other, so that a buffer is still warm when it is read
-//! again. Strips that look alike go through their chains in step, [`MAX_BATCH`] at a time, so that like nodes lie side by
-//! side and can be processed in lanes; those that flow into the same sum share such a *bundle* where they can, and a bundle
-//! comes just before what needs it, so that few buffers are in use at a time. The order never changes a byte: sums keep the
-//! order of their edges' ids.
+//! Within a *strip* (a chain that branches but does not merge) nodes follow each other, so that a buffer is still warm when
+//! it is read again. Strips that look alike are bundled, [`MAX_BATCH`] at a time: where they come to nodes that can be
+//! processed in lanes they wait for each other, so that like nodes lie side by side. Those that flow into the same sum share
+//! a *bundle* where they can, and a bundle comes just before what needs it, so that few buffers are in use at a time. The
+//! order never changes a byte: sums keep the order of their edges' ids.
 
 use omega_processor::MAX_BATCH;
 
@@ -25,13 +25,13 @@ pub struct Batches {
 struct Place {
     /// Which bundle of strips.
     bundle: usize,
-    /// Steps from the source.
-    depth: u32,
+    /// How often the strip came to lanes or left them.
+    phase: u32,
     /// Kind.
     kind: Option<(u64, u16, u16)>,
 }
 
-/// A chain without branches. Ordered so that those that may share a bundle are neighbours.
+/// A chain that branches but does not merge. Ordered so that those that may share a bundle are neighbours.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Strip {
     /// Merges on the longest way from a source. An edge from one strip to another leads to a later stage.
@@ -48,15 +48,17 @@ struct Strip {
 #[must_use]
 pub fn run(graph: &Graph<'_>, order: &[usize]) -> Batches {
     let mut places = vec![Place::default(); graph.nodes.len()];
-    let (mut strips, strip) = strips(graph, order, &mut places);
-    let crossings: Vec<(usize, usize, usize)> = (0..).zip(&graph.edges).fold(Vec::new(), |mut all, (index, edge)| {
-        let (from, to) = (strip[edge.from], strip[edge.to]);
-        if edge.spec.feedback.is_none() && from != to {
-            strips[from].exit = strips[from].exit.min((strips[to].stage, index));
-            all.push((index, from, to));
-        }
-        all
-    });
+    let mut depths = vec![0; graph.nodes.len()];
+    let (mut strips, strip) = strips(graph, order, &mut places, &mut depths);
+    let crossings: Vec<(usize, usize, usize)> =
+        (0..).zip(&graph.edges).fold(Vec::new(), |mut all, (index, edge)| {
+            let (from, to) = (strip[edge.from], strip[edge.to]);
+            if edge.spec.feedback.is_none() && from != to {
+                strips[from].exit = strips[from].exit.min((strips[to].stage, index));
+                all.push((index, from, to));
+            }
+            all
+        });
     let bundles = bundles(&strips);
     let mut feeds: Vec<(usize, usize, usize)> =
         crossings.iter().map(|&(index, from, to)| (bundles[to], index, bundles[from])).collect();
@@ -66,38 +68,45 @@ pub fn run(graph: &Graph<'_>, order: &[usize]) -> Batches {
         place.bundle = bundles.get(strip).map_or(0, |&bundle| rank[bundle]);
     }
     let mut sorted = order.to_vec();
-    sorted.sort_by_key(|&node| (places[node], strips[strip[node]].exit, node));
+    sorted.sort_by_key(|&node| (places[node], strips[strip[node]], depths[node], node));
     let groups = groups(&sorted, &places);
     Batches { order: sorted, groups }
 }
 
-/// Finds the strips, and which one each node belongs to; fills in depth and kind.
-fn strips(graph: &Graph<'_>, order: &[usize], places: &mut [Place]) -> (Vec<Strip>, Vec<usize>) {
+/// Finds the strips, and which one each node belongs to; fills in phase and kind, and how deep in its strip each node lies.
+fn strips(
+    graph: &Graph<'_>,
+    order: &[usize],
+    places: &mut [Place],
+    depths: &mut [u32],
+) -> (Vec<Strip>, Vec<usize>) {
     let mut strips: Vec<Strip> = Vec::new();
     let mut strip = vec![usize::MAX; graph.nodes.len()];
     for &node in order {
         let kind = kind(graph, node);
         let mut feeds = graph.into_node(node).map(|(_, e)| e).filter(|e| e.spec.feedback.is_none());
-        let depth = match (feeds.next(), feeds.next()) {
+        let mut phase = 0;
+        match (feeds.next(), feeds.next()) {
             (Some(only), None) if only.spec.port == Port::Main => {
                 strip[node] = strip[only.from];
-                places[only.from].depth + 1
+                depths[node] = depths[only.from] + 1;
+                let before = places[only.from];
+                phase = before.phase + u32::from(kind.is_some() || before.kind.is_some());
             }
             (first, second) => {
                 let from = first.into_iter().chain(second).chain(feeds).map(|e| e.from);
-                let before = from.map(|from| (strips[strip[from]].stage + 1, places[from].depth + 1));
-                let (stage, depth) = before.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1))).unwrap_or_default();
+                let stage = from.map(|from| strips[strip[from]].stage + 1).max().unwrap_or(0);
                 strip[node] = strips.len();
                 strips.push(Strip { stage, look: 0, exit: (u32::MAX, usize::MAX), first: node });
-                depth
             }
-        };
+        }
+        places[node] = Place { bundle: 0, phase, kind };
         let look = &mut strips[strip[node]].look;
-        let (batch, inputs, outputs) = kind.unwrap_or((0, graph.nodes[node].inputs, graph.nodes[node].outputs));
+        let (batch, inputs, outputs) =
+            kind.unwrap_or((0, graph.nodes[node].inputs, graph.nodes[node].outputs));
         for word in [batch, inputs.into(), outputs.into()] {
             *look = (look.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         }
-        places[node] = Place { bundle: 0, depth, kind };
     }
     (strips, strip)
 }
