@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use omega_studio::{RenderError, RenderFilesError, StudioError};
+
 /// A reason in words: anything that can be displayed.
 pub struct Reason(String);
 
@@ -23,6 +25,8 @@ pub enum Failure {
     Unread,
     /// All is said already: code 1.
     Told,
+    /// It was interrupted, as one asked for: code 130.
+    Interrupted(String),
 }
 
 impl Failure {
@@ -43,6 +47,7 @@ impl Failure {
             Self::Told => ExitCode::from(1),
             Self::Failed(why) => tell(why, 1),
             Self::Usage(why) => tell(why, 2),
+            Self::Interrupted(why) => tell(why, 130),
         }
     }
 }
@@ -61,8 +66,14 @@ impl From<io::Error> for Failure {
     }
 }
 
-impl From<omega_studio::StudioError> for Failure {
-    fn from(error: omega_studio::StudioError) -> Self {
-        Self::failed(error)
+impl From<StudioError> for Failure {
+    fn from(error: StudioError) -> Self {
+        match error {
+            StudioError::Cancelled
+            | StudioError::Render(RenderFilesError::Render(RenderError::Cancelled)) => {
+                Self::Interrupted(error.to_string())
+            }
+            _ => Self::failed(error),
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! The omega command line: everything that can be done with a session, by people and by scripts.
 //!
-//! Exit codes: 0 all is well, 1 it failed, 2 it was asked for wrongly.
+//! Exit codes: 0 all is well, 1 it failed, 2 it was asked for wrongly, 130 it was interrupted.
 #![forbid(unsafe_code)]
 
 mod commands;
 mod failure;
+mod interrupt;
 mod output;
 mod parse;
 
@@ -26,7 +27,7 @@ static ALLOCATOR: omega_studio::rt::guard::CountingAllocator = omega_studio::rt:
     arg_required_else_help = true,
     after_help = "Examples:\n  omega demo Demo.omega && omega render Demo.omega -o demo.wav\n  omega new Song.omega && \
                   omega import Song.omega drums.wav bass.flac\n  omega edit Song.omega --list\n  omega play Song.omega\n\n\
-                  Exit codes: 0 all is well, 1 it failed, 2 it was asked for wrongly."
+                  Exit codes: 0 all is well, 1 it failed, 2 it was asked for wrongly, 130 it was interrupted."
 )]
 struct Cli {
     #[command(subcommand)]

@@ -39,6 +39,9 @@ pub enum StudioError {
     /// It does not play.
     #[error(transparent)]
     Play(#[from] PlayError),
+    /// The caller broke off.
+    #[error("the import was cancelled; the session is as it was")]
+    Cancelled,
     /// The system gives no threads to read ahead.
     #[error("cannot start the threads that read ahead: {0}")]
     Threads(#[source] std::io::Error),
@@ -142,17 +145,25 @@ impl Studio {
     }
 
     /// Imports audio files: decoded once, converted to the session's rate, and added as one step. A file that fails does
-    /// not keep the others out.
+    /// not keep the others out. Where `progress` breaks, nothing is added.
     ///
     /// # Errors
-    /// [`StudioError::Apply`].
+    /// [`StudioError::Apply`], [`StudioError::Cancelled`].
     pub fn import(
         &mut self,
         paths: &[PathBuf],
         options: &Import,
         progress: ImportProgress<'_>,
     ) -> Result<ImportReport, StudioError> {
-        let outcome = import(&self.project(), &self.root, paths, options, progress);
+        let mut cancelled = false;
+        let outcome = import(&self.project(), &self.root, paths, options, &mut |path, share| {
+            let go_on = progress(path, share);
+            cancelled |= go_on.is_break();
+            go_on
+        });
+        if cancelled {
+            return Err(StudioError::Cancelled);
+        }
         if !outcome.edits.is_empty() {
             let name = match outcome.imported.as_slice() {
                 [one] => format!("import {}", one.info.origin.file_name),

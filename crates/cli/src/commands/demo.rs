@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use omega_studio::Studio;
-use omega_studio::session::CreateOptions;
+use omega_studio::session::{CreateOptions, OpenOptions};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -25,13 +25,15 @@ impl Demo {
     pub fn run(self, output: &Output) -> Result<(), Failure> {
         let path = &self.session;
         if self.force && path.exists() {
-            // Only what is a session is ever removed.
-            if !path.join("project.json").is_file() && !path.join("history").is_dir() {
-                return Err(Failure::failed(format!(
-                    "'{}' is no session; it stays as it is",
-                    path.display()
-                )));
+            // Only what is a session, and nobody's at the moment, is ever removed.
+            let stays = |why| Failure::failed(format!("'{}' stays as it is: {why}", path.display()));
+            if !path.join("project.json").is_file() {
+                return Err(stays("it is no session".to_owned()));
             }
+            drop(
+                Studio::open(path, &OpenOptions::new(&output.author))
+                    .map_err(|why| stays(why.to_string()))?,
+            );
             std::fs::remove_dir_all(path)
                 .map_err(|error| Failure::failed(format!("cannot replace '{}': {error}", path.display())))?;
         }

@@ -1,12 +1,12 @@
 //! `omega import`
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use omega_studio::session::TrackId;
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::output::{Output, thousandths};
 use crate::parse;
 
@@ -42,11 +42,12 @@ impl Import {
         let track = self.track.as_deref().map(|id| track(&project, id)).transpose()?;
         let at = parse::point(&project.tempo_map(), "--at", &self.at)?;
         let options = omega_studio::Import { track, at, pool_only: self.pool_only };
+        let interrupt = Interrupt::listen()?;
         let bar = output.bar();
         let report = studio.import(&self.files, &options, &mut |path, share| {
             bar.set_message(path.display().to_string());
             bar.set_position(thousandths(share));
-            ControlFlow::Continue(())
+            interrupt.flow()
         });
         bar.finish_and_clear();
         let report = report?;

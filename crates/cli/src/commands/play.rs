@@ -2,8 +2,6 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -13,6 +11,7 @@ use omega_studio::time::{Frames, TempoMap};
 use omega_studio::{Level, LoopRange, Player};
 
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::parse;
 
@@ -39,7 +38,7 @@ pub struct Play {
     #[arg(long, default_value = "auto")]
     backend: Through,
     /// Stop after so long [default: at the end of the last clip]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Frames at once, where the hardware leaves the choice
     #[arg(long, value_name = "FRAMES")]
@@ -79,10 +78,7 @@ impl Play {
         };
         let config = StreamConfig { backend, period: self.period, inputs: 0, ..StreamConfig::default() };
         let mut player = studio.player(&config, Level::detect())?;
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            signal_hook::flag::register(signal, stop.clone()).map_err(Failure::failed)?;
-        }
+        let stop = Interrupt::listen()?;
         hello(&player, output);
         player.set_loop(looped);
         player.locate(from);
@@ -120,7 +116,7 @@ struct Until {
 fn roll(
     player: &mut Player,
     until: &Until,
-    stop: &AtomicBool,
+    stop: &Interrupt,
     map: &TempoMap,
     output: &Output,
 ) -> Result<(), Failure> {
@@ -144,7 +140,7 @@ fn roll(
         }
         let over = until.limit.is_some_and(|limit| begun.elapsed() >= limit);
         let end = until.limit.is_none() && until.end.is_some_and(|end| position >= end.max(until.from));
-        if over || end || stop.load(Ordering::Relaxed) {
+        if over || end || stop.asked() {
             break Ok(());
         }
     };

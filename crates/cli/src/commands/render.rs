@@ -1,7 +1,6 @@
 //! `omega render`
 
-use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use omega_studio::media::{Container, Depth};
@@ -10,6 +9,7 @@ use omega_studio::{Blocks, Level, RenderFiles, RenderReport, RenderRequest, Tail
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::output::{Output, decibels, thousandths};
 use crate::parse;
 
@@ -20,11 +20,12 @@ use crate::parse;
                         omega render Song.omega -o mix.wav --stems\n  \
                         omega render Song.omega -o check.wav --block random:7 --simd scalar\n\n\
                         The same session gives the same sound, byte by byte, whatever --block and --simd say: compare \
-                        the BLAKE3 hash that is printed.")]
+                        the BLAKE3 hash that is printed.\n\nA file is written as FILE.part and gets its name when it is \
+                        whole. A render that is killed leaves that part behind; the next one writes over it.")]
 pub struct Render {
     /// The session
     session: PathBuf,
-    /// File to write; .flac makes FLAC, anything else WAV
+    /// File to write; .flac makes FLAC, .wav or no ending WAV
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Part of the time line, A..B, in any form of time: 1|1|0..9|1|0, 0:10..0:20, 0f..48000f [default: all]
@@ -118,10 +119,11 @@ impl Render {
     pub fn run(self, output: &Output) -> Result<(), Failure> {
         let studio = output.read(&self.session)?;
         let files = self.files(&studio.project())?;
+        let interrupt = Interrupt::listen()?;
         let bar = output.bar();
         let report = studio.render_files(&files, &mut |share| {
             bar.set_position(thousandths(share));
-            ControlFlow::Continue(())
+            interrupt.flow()
         });
         bar.finish_and_clear();
         let report = report?;
@@ -131,8 +133,7 @@ impl Render {
 
     fn files(&self, project: &Project) -> Result<RenderFiles, Failure> {
         let map = project.tempo_map();
-        let flac = self.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("flac"));
-        let kind = self.format.unwrap_or(if flac { Kind::Flac } else { Kind::Wav });
+        let kind = self.format.map_or_else(|| kind_of(&self.output), Ok)?;
         let bits = self.bits.unwrap_or(if kind == Kind::Flac { Bits::Int24 } else { Bits::Float });
         if kind == Kind::Flac && matches!(bits, Bits::Int32 | Bits::Float) {
             return Err(Failure::usage("FLAC has 16 or 24 bits; use --bits 24, or --format wav"));
@@ -171,6 +172,19 @@ impl Render {
             },
             dither_seed: self.dither,
         })
+    }
+}
+
+/// What the name of a file asks for.
+fn kind_of(output: &Path) -> Result<Kind, Failure> {
+    let extension = output.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
+    match extension.as_str() {
+        "flac" => Ok(Kind::Flac),
+        "" | "wav" | "wave" | "bwf" | "rf64" => Ok(Kind::Wav),
+        other => Err(Failure::usage(format!(
+            "'{}': cannot write .{other} files; name it .wav or .flac, or say --format",
+            output.display()
+        ))),
     }
 }
 

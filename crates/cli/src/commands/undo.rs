@@ -54,12 +54,15 @@ fn steps(
     output: &Output,
     step: impl Fn(&mut Studio) -> Result<Option<Applied>, Failure>,
 ) -> Result<(), Failure> {
-    for n in 0..times {
-        match step(studio)? {
-            Some(done) => output.print(format_args!("{verb}: {}", done.name))?,
-            None if n == 0 => return Err(Failure::failed(format!("there is nothing to {verb}"))),
-            None => break,
-        }
+    let mut names = Vec::new();
+    for _ in 0..times {
+        let Some(done) = step(studio)? else { break };
+        names.push(done.name);
     }
-    Ok(studio.save()?)
+    if names.is_empty() {
+        return Err(Failure::failed(format!("there is nothing to {verb}")));
+    }
+    // First what was asked for, then what is said about it: nobody may be there to read it.
+    studio.save()?;
+    names.iter().try_for_each(|name| output.print(format_args!("{verb}: {name}")))
 }
