@@ -55,6 +55,22 @@ pub fn run(contenders: &mut [Contender<'_>], tracks: usize, seconds: usize, roun
     contenders.iter().enumerate().map(line).collect()
 }
 
+/// Mean, median, 99th percentile and largest of some times; zeros where there are none.
+pub fn spread(times: impl Iterator<Item = f64>) -> [f64; 4] {
+    let mut times: Vec<f64> = times.collect();
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an index below the length"
+        )]
+        let index = (share * times.len().saturating_sub(1) as f64) as usize;
+        times.get(index).copied().unwrap_or(0.0)
+    };
+    [times.iter().sum::<f64>() / times.len().max(1) as f64, at(0.5), at(0.99), at(1.0)]
+}
+
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

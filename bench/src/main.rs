@@ -5,6 +5,7 @@
 
 mod ceiling;
 mod clock;
+mod edits;
 mod engine;
 mod growth;
 mod harness;
@@ -46,6 +47,9 @@ struct Options {
     /// Instructions that the engine may use: scalar, sse2 or avx2 (the best that there are without it).
     #[arg(long)]
     simd: Option<Level>,
+    /// Edits in each round of the workload `edits`.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    edits: u16,
     /// Instead: how the time of an edit and of a block grows from 10 to 1,000 tracks.
     #[arg(long)]
     growth: bool,
@@ -55,6 +59,7 @@ struct Options {
 enum Which {
     Mix,
     Fx,
+    Edits,
     All,
 }
 
@@ -73,6 +78,7 @@ fn run(options: &Options) -> Result<bool, Error> {
     let workloads: &[Workload] = match options.workload {
         Which::Mix => &[Workload::Mix],
         Which::Fx => &[Workload::Fx],
+        Which::Edits => &[],
         Which::All => &[Workload::Mix, Workload::Fx],
     };
     let level = options.simd.unwrap_or_else(Level::detect);
@@ -82,6 +88,18 @@ fn run(options: &Options) -> Result<bool, Error> {
         }
         return Ok(true);
     }
+    let mut all_equal = true;
+    if !workloads.is_empty() {
+        all_equal = side_by_side(options, workloads, level)?;
+    }
+    if matches!(options.workload, Which::Edits | Which::All) {
+        print_edits(options, level)?;
+    }
+    Ok(all_equal)
+}
+
+/// Runs the engine beside bare loops.
+fn side_by_side(options: &Options, workloads: &[Workload], level: Level) -> Result<bool, Error> {
     let (seconds, block) = (usize::from(options.seconds), usize::from(options.block));
     let tracks = material::tracks(usize::from(options.tracks), seconds * material::RATE);
     println!(
@@ -115,6 +133,36 @@ fn run(options: &Options) -> Result<bool, Error> {
         all_equal &= print(workload, &report, tracks.len());
     }
     Ok(all_equal)
+}
+
+/// Runs the storm of edits, once a round, and prints what a callback costs with and without it.
+fn print_edits(options: &Options, level: Level) -> Result<(), Error> {
+    let mut pairs = Vec::new();
+    for round in 0..options.rounds {
+        pairs.extend(edits::measure(options.edits.into(), round.into(), options.block.into(), level)?);
+    }
+    println!(
+        "\nedits: the demo, {} edits in {} blocks of {}, {level}",
+        u32::from(options.edits) * u32::from(options.rounds),
+        pairs.len(),
+        options.block
+    );
+    println!("{:<30} {:>8} {:>8} {:>8} {:>8}", "CPU of a callback, µs", "mean", "median", "p99", "worst");
+    print_pairs("", &pairs);
+    pairs.retain(|pair| pair.transition);
+    print_pairs(" in transitions", &pairs);
+    Ok(())
+}
+
+fn print_pairs(which: &str, pairs: &[edits::Pair]) {
+    let alone = harness::spread(pairs.iter().map(|pair| pair.alone));
+    let edited = harness::spread(pairs.iter().map(|pair| pair.edited));
+    let ratio: [f64; 4] = std::array::from_fn(|n| edited[n] / alone[n]);
+    for (name, [mean, median, p99, worst]) in [("without edits", alone), ("with edits", edited)] {
+        println!("{:<30} {mean:>8.1} {median:>8.1} {p99:>8.1} {worst:>8.1}", format!("{name}{which}"));
+    }
+    let [mean, median, p99, worst] = ratio;
+    println!("{:<30} {mean:>8.2} {median:>8.2} {p99:>8.2} {worst:>8.2}", "ratio");
 }
 
 fn print_growth(workload: Workload, rows: &[growth::Row]) {

@@ -122,6 +122,12 @@ impl Player {
         self.stale && self.sound.conductor.settled()
     }
 
+    /// Whether all that was handed over sounds: nothing is being cross-faded, nothing waits.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        !self.stale && self.sound.conductor.settled()
+    }
+
     /// Devices that stopped working since the last call.
     pub fn take_failed(&mut self) -> Vec<String> {
         std::mem::take(&mut self.failed)
