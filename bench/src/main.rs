@@ -10,6 +10,7 @@ mod engine;
 mod growth;
 mod harness;
 mod material;
+mod open;
 mod session;
 mod workload;
 
@@ -57,9 +58,14 @@ struct Options {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Which {
+    /// Gain and balance on each track.
     Mix,
+    /// Filters and compressors too.
     Fx,
+    /// What edits cost the callback while the demo plays.
     Edits,
+    /// How long one waits for the demo.
+    Open,
     All,
 }
 
@@ -78,7 +84,7 @@ fn run(options: &Options) -> Result<bool, Error> {
     let workloads: &[Workload] = match options.workload {
         Which::Mix => &[Workload::Mix],
         Which::Fx => &[Workload::Fx],
-        Which::Edits => &[],
+        Which::Edits | Which::Open => &[],
         Which::All => &[Workload::Mix, Workload::Fx],
     };
     let level = options.simd.unwrap_or_else(Level::detect);
@@ -94,6 +100,9 @@ fn run(options: &Options) -> Result<bool, Error> {
     }
     if matches!(options.workload, Which::Edits | Which::All) {
         print_edits(options, level)?;
+    }
+    if matches!(options.workload, Which::Open | Which::All) {
+        print_open(&open::measure(options.rounds.into(), level)?);
     }
     Ok(all_equal)
 }
@@ -152,6 +161,15 @@ fn print_edits(options: &Options, level: Level) -> Result<(), Error> {
     pairs.retain(|pair| pair.transition);
     print_pairs(" in transitions", &pairs);
     Ok(())
+}
+
+fn print_open(report: &open::Report) {
+    println!("\nopen: the demo, {} times", report.document.len());
+    println!("{:<30} {:>8} {:>8} {:>8} {:>8}", "wall time, ms", "mean", "median", "p99", "worst");
+    for (name, times) in [("document", &report.document), ("ready to play, from there", &report.player)] {
+        let [mean, median, p99, worst] = harness::spread(times.iter().copied());
+        println!("{name:<30} {mean:>8.1} {median:>8.1} {p99:>8.1} {worst:>8.1}");
+    }
 }
 
 fn print_pairs(which: &str, pairs: &[edits::Pair]) {
