@@ -135,8 +135,9 @@ impl Side {
     }
 }
 
-/// Edits of every kind that changes sound. What is added is removed again, what is switched is switched back, so that the
-/// session stays about as large as it was, and the comparison is one of edits and not of sessions.
+/// Edits of every kind that changes sound. What is added is removed again, what is switched off is switched on before
+/// anything else is, so that the session stays about as large as it was, and the comparison is one of edits and not of
+/// sessions.
 struct Storm {
     project: Project,
     random: Random,
@@ -166,7 +167,10 @@ impl Storm {
         Ok(match random.index(12) {
             0 => TrackVolume { id, db: tenths - 3.0 }.into(),
             1 => TrackPan { id, pan: tenths / 5.0 + 1.0 }.into(),
-            2 => TrackMute { id, on: !track.mute }.into(),
+            2 => match self.project.tracks().iter().find(|(_, track)| track.mute) {
+                Some((id, _)) => TrackMute { id: id.clone(), on: false }.into(),
+                None => TrackMute { id, on: true }.into(),
+            },
             3 => self.route(id)?,
             4 => self.device(id)?,
             5 => self.send(id)?,
@@ -215,7 +219,10 @@ impl Storm {
         let (id, device) = devices.get(self.random.index(devices.len())).ok_or("the demo has no devices")?;
         let (id, eq) = ((*id).clone(), device.kind == "omega.eq");
         if self.random.once_in(2) {
-            return Ok(DeviceBypass { id, on: !device.bypass }.into());
+            return Ok(match devices.iter().find(|(_, device)| device.bypass) {
+                Some((id, _)) => DeviceBypass { id: (*id).clone(), on: false }.into(),
+                None => DeviceBypass { id, on: true }.into(),
+            });
         }
         let (param, value) = if eq { ("band4.gain", tenths + 5.0) } else { ("threshold", tenths - 10.0) };
         Ok(DeviceParam { id, param: param.to_owned(), value: Some(value) }.into())
