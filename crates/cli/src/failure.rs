@@ -54,7 +54,8 @@ impl Failure {
 
 fn tell(why: &str, code: u8) -> ExitCode {
     use io::Write;
-    let line = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Names of files and what is in them may hold what moves the cursor.
+    let line = crate::output::plain(why.split_whitespace().collect::<Vec<_>>().join(" "));
     // Where nobody reads errors, the code has to do.
     let _ = writeln!(io::stderr(), "error: {line}");
     ExitCode::from(code)

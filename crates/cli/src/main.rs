@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use commands::Command;
+use failure::Failure;
 use output::Output;
 
 #[cfg(feature = "count-allocations")]
@@ -45,14 +46,23 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let output = Output { quiet: cli.quiet, verbose: cli.verbose, author: author(cli.author) };
-    match cli.command.run(&output) {
+    let done = author(cli.author).and_then(|author| {
+        let output = Output { quiet: cli.quiet, verbose: cli.verbose, author };
+        cli.command.run(&output)
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-fn author(given: Option<String>) -> String {
-    let from = |name: &str| std::env::var(name).ok().filter(|name| !name.trim().is_empty());
-    given.or_else(|| from("OMEGA_AUTHOR")).or_else(|| from("USER")).unwrap_or_else(|| "me".to_owned())
+/// Who edits. A name that was given has to be one; what the system says is taken as far as it is.
+fn author(given: Option<String>) -> Result<String, Failure> {
+    let is_name = |name: &String| !name.trim().is_empty() && !name.chars().any(char::is_control);
+    let from = |name: &str| std::env::var(name).ok().filter(is_name);
+    match given {
+        Some(name) if is_name(&name) => Ok(name),
+        Some(_) => Err(Failure::usage("--author: a name has letters, and is one line")),
+        None => Ok(from("OMEGA_AUTHOR").or_else(|| from("USER")).unwrap_or_else(|| "me".to_owned())),
+    }
 }

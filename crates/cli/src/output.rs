@@ -30,11 +30,11 @@ impl Output {
         self.print(format_args!("{value:#}"))
     }
 
-    /// What happened, on standard error, unless it is to be quiet.
+    /// What happened, in a line on standard error, unless it is to be quiet.
     pub fn say(&self, text: impl std::fmt::Display) {
         if !self.quiet {
             // Where nobody reads it there is nobody to tell.
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            let _ = writeln!(io::stderr().lock(), "{}", plain(text));
         }
     }
 
@@ -74,6 +74,11 @@ pub fn thousandths(share: f32) -> u64 {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000, for a bar")]
     let thousandths = (share.clamp(0.0, 1.0) * 1000.0) as u64;
     thousandths
+}
+
+/// A text that others wrote (a name, a path) for a line of a terminal: without what would move the cursor or end the line.
+pub fn plain(text: impl std::fmt::Display) -> String {
+    text.to_string().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// Decibels for people.

@@ -321,3 +321,45 @@ fn every_command_refuses_what_it_does_not_know() {
     }
     assert!(!desk.path("other.omega").exists());
 }
+
+#[test]
+fn names_that_are_no_text_and_names_that_move_the_cursor_are_survived() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let desk = Desk::new();
+    let named = |name: &'static [u8]| OsStr::from_bytes(name);
+    let run = |arguments: &[&OsStr]| {
+        let output = desk.command(&[]).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", errors(&output));
+        output.stdout
+    };
+    let (session, sound, out) = (named(b"\xff.omega"), named(b"\xfe.wav"), named(b"\xfd.wav"));
+    std::fs::write(desk.path("").join(sound), wav(4_800)).unwrap();
+    let word = |text: &'static str| OsStr::new(text);
+    run(&[word("new"), session]);
+    for command in [
+        &[word("import"), session, sound, word("--json")][..],
+        &[word("info"), session, word("--json")],
+        &[word("render"), session, word("-o"), out, word("--json")],
+    ] {
+        let report: serde_json::Value = serde_json::from_slice(&run(command)).unwrap();
+        assert!(report.is_object());
+    }
+    assert!(desk.path("").join(out).is_file());
+    let evil = "up\u{1b}[2J\ndown";
+    run(&[
+        word("edit"),
+        session,
+        word("track.rename"),
+        word("--id"),
+        word("master"),
+        word("--name"),
+        word(evil),
+    ]);
+    let info = String::from_utf8_lossy(&run(&[word("info"), session])).into_owned();
+    assert!(info.contains("up\u{fffd}[2J\u{fffd}down") && !info.contains('\u{1b}'), "{info:?}");
+    for author in ["", " ", "a\nb"] {
+        assert!(desk.refused(2, &["--author", author, "devices"]).contains("--author"));
+    }
+}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, plain};
 
 /// List all steps, oldest first
 #[derive(clap::Args)]
@@ -30,7 +30,12 @@ impl History {
         for entry in shown {
             let kind = format!("{:?}", entry.kind).to_lowercase();
             let undone = if entry.undone { "  (undone)" } else { "" };
-            output.print(format_args!("{}\t{}\t{kind}\t{}{undone}", entry.id, entry.author, entry.name))?;
+            output.print(format_args!(
+                "{}\t{}\t{kind}\t{}{undone}",
+                entry.id,
+                plain(&entry.author),
+                plain(&entry.name)
+            ))?;
         }
         Ok(())
     }

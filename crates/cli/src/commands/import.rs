@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::output::{Output, thousandths};
+use crate::output::{Output, plain, thousandths};
 use crate::parse;
 
 /// Bring audio files into a session
@@ -54,10 +54,13 @@ impl Import {
         studio.save()?;
         if self.json {
             let imported = report.imported.iter().map(|file| {
-                json!({"path": file.path, "media": file.media.as_str(), "channels": file.info.channels,
+                json!({"path": file.path.display().to_string(), "media": file.media.as_str(), "channels": file.info.channels,
                     "frames": file.info.frames, "track": file.track.as_ref().map(TrackId::as_str)})
             });
-            let failed = report.failed.iter().map(|file| json!({"path": file.path, "why": file.why}));
+            let failed = report
+                .failed
+                .iter()
+                .map(|file| json!({"path": file.path.display().to_string(), "why": file.why}));
             output.json(
                 &json!({"imported": imported.collect::<Vec<_>>(), "failed": failed.collect::<Vec<_>>()}),
             )?;
@@ -67,7 +70,7 @@ impl Import {
                 let (frames, channels) = (file.info.frames, file.info.channels);
                 output.print(format_args!(
                     "{track}\t{}\t{frames} frames, {channels} channels",
-                    file.path.display()
+                    plain(file.path.display())
                 ))?;
             }
         }

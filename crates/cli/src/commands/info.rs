@@ -6,7 +6,7 @@ use omega_studio::session::Project;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, plain};
 
 /// Say what is in a session
 #[derive(clap::Args)]
@@ -32,7 +32,7 @@ impl Info {
                 "devices": project.devices().len(), "sends": project.sends().len(), "lanes": project.lanes().len(),
                 "media": project.media().len()});
             return output.json(
-                &json!({"session": self.session, "frames": end, "seconds": end as f64 / rate.as_f64(),
+                &json!({"session": self.session.display().to_string(), "frames": end, "seconds": end as f64 / rate.as_f64(),
                 "sample_rate": rate.hz(), "counts": counts, "project": project.to_json()}),
             );
         }
@@ -41,7 +41,7 @@ impl Info {
         let start = omega_studio::time::Ticks(0);
         output.print(format_args!(
             "{}: {} Hz, {:.1} s, {:.2} BPM, {}",
-            settings.name,
+            plain(&settings.name),
             rate.hz(),
             end as f64 / rate.as_f64(),
             map.tempo_at(start).as_bpm_f64(),
@@ -62,7 +62,7 @@ impl Info {
                 "{:indent$}{id}  {}  '{}'  {:.1} dB, {} clips{}{}",
                 "",
                 track.kind,
-                track.name,
+                plain(&track.name),
                 track.volume_db,
                 project.clips_on(id).count(),
                 if devices.is_empty() { "" } else { ", " },
@@ -72,7 +72,10 @@ impl Info {
         }
         let missing = project.media().values().filter(|media| !studio.root().join(&media.file).is_file());
         for media in missing {
-            output.say(format_args!("missing: {}; `omega edit … media.relink` says where it is", media.file));
+            output.say(format_args!(
+                "missing: {}; `omega edit … media.relink` says where it is",
+                plain(&media.file)
+            ));
         }
         Ok(())
     }

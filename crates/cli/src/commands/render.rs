@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::output::{Output, decibels, thousandths};
+use crate::output::{Output, decibels, plain, thousandths};
 use crate::parse;
 
 /// Render a session into a file
@@ -206,7 +206,7 @@ fn level(simd: Simd) -> Result<Level, Failure> {
 
 fn as_json(report: &RenderReport) -> serde_json::Value {
     let files = report.files.iter().zip(&report.loudness).zip(&report.clipped).map(|((path, loudness), clipped)| {
-        json!({"path": path, "clipped": clipped, "integrated_lufs": loudness.integrated, "range_lu": loudness.range,
+        json!({"path": path.display().to_string(), "clipped": clipped, "integrated_lufs": loudness.integrated, "range_lu": loudness.range,
             "true_peak_dbtp": loudness.true_peak, "sample_peak_dbfs": loudness.sample_peak})
     });
     json!({"frames": report.rendered.frames, "seconds": report.seconds, "elapsed_seconds": report.elapsed,
@@ -219,7 +219,8 @@ fn show(report: &RenderReport, output: &Output) -> Result<(), Failure> {
     for ((path, loudness), clipped) in report.files.iter().zip(&report.loudness).zip(&report.clipped) {
         let (lufs, peak) = (decibels(loudness.integrated), decibels(loudness.true_peak));
         let clipped = if *clipped == 0 { String::new() } else { format!(", {clipped} samples clipped") };
-        output.print(format_args!("{}: {lufs} LUFS, true peak {peak} dBTP{clipped}", path.display()))?;
+        output
+            .print(format_args!("{}: {lufs} LUFS, true peak {peak} dBTP{clipped}", plain(path.display())))?;
     }
     let speed = report.seconds / report.elapsed.max(1e-9);
     output

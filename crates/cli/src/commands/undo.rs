@@ -6,7 +6,7 @@ use omega_studio::Studio;
 use omega_studio::session::Applied;
 
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, plain};
 
 /// Undo the last step
 #[derive(clap::Args)]
@@ -64,5 +64,5 @@ fn steps(
     }
     // First what was asked for, then what is said about it: nobody may be there to read it.
     studio.save()?;
-    names.iter().try_for_each(|name| output.print(format_args!("{verb}: {name}")))
+    names.iter().try_for_each(|name| output.print(format_args!("{verb}: {}", plain(name))))
 }
