@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: from a fresh machine to sound, through the same commands that a user has.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::{Result, setup, shell, workspace};
 
@@ -23,14 +23,16 @@ pub fn run(yes: bool) -> Result {
     let wav = folder.join("demo.wav");
     step(&omega, &["demo".as_ref(), &session])?;
     step(&omega, &["render".as_ref(), &session, "-o".as_ref(), &wav])?;
-    if jack_runs() {
-        step(&omega, &["play".as_ref(), &session])?;
-    } else {
-        println!(
-            "\nno JACK server runs here, so nothing is played; with one: {} play {}",
+    match why_silent(&omega, &session)? {
+        None => {
+            println!("\nplaying about a minute; Ctrl-C stops");
+            step(&omega, &["play".as_ref(), &session])?;
+        }
+        Some(why) => println!(
+            "\nnothing is played: {why}\nto hear it later: {} play {}",
             omega.display(),
             session.display()
-        );
+        ),
     }
     println!("\nsession: {}\nrender:  {}", session.display(), wav.display());
     Ok(())
@@ -43,8 +45,11 @@ fn step(omega: &Path, args: &[&Path]) -> Result {
     shell::run(&mut command)
 }
 
-/// Whether a client can reach a JACK server; it is never started from here.
-fn jack_runs() -> bool {
-    let mut list = Command::new("jack_lsp");
-    shell::succeeds(list.env("JACK_NO_START_SERVER", "1"))
+/// Why the session cannot be played through JACK; `None` if it can: it is opened there and closed again.
+fn why_silent(omega: &Path, session: &Path) -> Result<Option<String>> {
+    let mut play = Command::new(omega);
+    play.args(["play", "--quiet", "--backend", "jack", "--seconds", "0"]).arg(session);
+    let output = play.stdin(Stdio::null()).output()?;
+    let why = String::from_utf8_lossy(&output.stderr);
+    Ok((!output.status.success()).then(|| why.trim().trim_start_matches("error: ").to_owned()))
 }
