@@ -37,7 +37,7 @@ pub struct Play {
     /// What to play through: JACK where it runs, or a timer without hardware
     #[arg(long, default_value = "auto")]
     backend: Through,
-    /// Stop after so long [default: at the end of the last clip]
+    /// Stop after so long; 0 only opens the hardware [default: at the end of the last clip]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Frames at once, where the hardware leaves the choice
@@ -85,7 +85,10 @@ impl Play {
         if !player.wait_until_ready(from, Duration::from_secs(5)) {
             output.say("note: storage is slow; it may begin with gaps");
         }
-        player.play();
+        // In no time nothing is to be heard: it only shows whether the hardware can be had.
+        if limit != Some(Duration::ZERO) {
+            player.play();
+        }
         let end = player.lowered().map_or(0, |lowered| lowered.end);
         let until = Until { limit, end: looped.is_none().then_some(end), from };
         let ended = roll(&mut player, &until, &stop, &map, output);
