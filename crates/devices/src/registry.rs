@@ -72,6 +72,13 @@ pub fn all() -> impl Iterator<Item = Descriptor> {
     DEVICES.iter().map(|device| (device.descriptor)())
 }
 
+/// Several devices of this kind can be processed side by side in lanes: what [`build`] gives has a batch function. A
+/// side-chain excludes it.
+#[must_use]
+pub fn runs_in_lanes(key: &str) -> bool {
+    [compressor::KEY, eq::KEY].contains(&key)
+}
+
 /// Builds and prepares a device. Its kernels use the instructions of `level`; the bytes do not depend on it.
 ///
 /// # Errors

@@ -341,6 +341,12 @@ fn silence_and_non_finite_samples_are_found_wherever_they_are() {
                 }
                 buf[at] = -f32::MAX;
                 assert!(kernels.is_finite(&buf));
+                for limit in [0.0, 1e-40, 1.0, 1000.0] {
+                    buf[at] = -limit;
+                    assert!(kernels.is_within(&buf, limit), "{limit} at {at} of {length}");
+                    buf[at] = f32::from_bits(limit.to_bits() + 1);
+                    assert!(!kernels.is_within(&buf, limit), "above {limit} at {at} of {length}");
+                }
                 buf[at] = x;
             }
         }

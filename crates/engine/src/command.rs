@@ -7,7 +7,7 @@ use omega_graph::NodeId;
 use omega_processor::EventKind;
 use omega_rt::Owned;
 
-use crate::{Lane, LoopRange, Program};
+use crate::{Fault, Lane, LoopRange, Program};
 
 /// To the audio thread. Nodes are addressed by their index in the program that was sent last before the command.
 #[derive(Debug)]
@@ -74,12 +74,12 @@ pub enum EngineEvent {
         /// Its latency in frames.
         frames: u32,
     },
-    /// A processor cannot go on; it is silent from now on.
+    /// A node was taken out of the sound.
     Failed {
         /// The node.
         node: NodeId,
-        /// The processor's own number.
-        code: u32,
+        /// Why.
+        fault: Fault,
     },
 }
 

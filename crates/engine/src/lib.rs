@@ -14,6 +14,7 @@
 mod command;
 mod delay;
 mod executor;
+mod fault;
 mod lane;
 mod mix;
 mod outside;
@@ -25,6 +26,7 @@ mod timeline;
 
 pub use command::{Command, EngineEvent, EngineStatus};
 pub use executor::Executor;
+pub use fault::{Fault, PARTING, RUNAWAY};
 pub use lane::{Lane, LanePoint, LaneShape};
 pub use outside::{Outside, Planar, Slices};
 pub use program::Program;

@@ -5,7 +5,7 @@ use omega_processor::{BatchFn, MAX_BLOCK, Params, Processor, Varying};
 use omega_rt::{AlignedBuffer, Owned};
 
 use crate::timeline::Timeline;
-use crate::{FADE, Lane, STRIDE};
+use crate::{FADE, Fault, Lane, PARTING, STRIDE};
 
 /// Parameters of one node that may vary within a block at the same time. The conductor refuses more lanes; more live
 /// jumps than that go on in steps of a block.
@@ -87,8 +87,12 @@ pub(crate) struct Slot {
     pub(crate) changed: bool,
     /// The processor said that zeros in give zeros out.
     pub(crate) idle: bool,
-    /// The processor cannot go on.
-    pub(crate) failed: bool,
+    /// It was taken out of the sound.
+    pub(crate) fault: Option<Fault>,
+    /// Frames since then.
+    pub(crate) parting: i64,
+    /// The last good sample on each channel of the output.
+    pub(crate) last: Owned<[f32]>,
     /// What the processor had to say when nobody could be told.
     pub(crate) untold: Untold,
 }
@@ -97,14 +101,14 @@ pub(crate) struct Slot {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Untold {
     pub(crate) latency: Option<u32>,
-    pub(crate) failure: Option<u32>,
+    pub(crate) fault: Option<Fault>,
 }
 
 impl core::fmt::Debug for Slot {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Slot")
             .field("params", &self.params)
-            .field("failed", &self.failed)
+            .field("fault", &self.fault)
             .finish_non_exhaustive()
     }
 }
@@ -187,6 +191,13 @@ impl Slot {
             *current = state.target;
         }
         self.changed = true;
+    }
+
+    /// Brings back what was taken out of the sound, now that it was reset. Who stopped by itself stays out.
+    pub(crate) fn try_again(&mut self) {
+        self.fault = self.fault.filter(|fault| matches!(fault, Fault::Stopped(_)));
+        self.parting = PARTING;
+        self.last.fill(0.0);
     }
 
     /// Puts live jumps at their end.

@@ -168,7 +168,7 @@ impl<'a> Lowering<'a> {
         let spec = NodeSpec::new(node, format!("{} clips", track.name), Role::Processor, track.channels);
         self.out.spec.nodes.push(NodeSpec { inputs: 0, ..spec });
         let plan = NodePlan {
-            name: track.name.clone(),
+            name: format!("the clips of {}", track.name),
             kind: Kind::Clips,
             config: self.config(0, track.channels),
             params: Vec::new(),
@@ -220,7 +220,7 @@ impl<'a> Lowering<'a> {
         let side = side.and_then(|side| self.project.track(side).map(|track| (side.clone(), track.channels)));
         let spec = NodeSpec::new(node, plan.name.clone(), Role::Processor, channels);
         let aux = side.iter().map(|_| channels).collect();
-        let batch = Some(ids::number(&device.kind));
+        let batch = registry::runs_in_lanes(&device.kind).then(|| ids::number(&device.kind));
         self.out.spec.nodes.push(NodeSpec { latency, aux, batch, ..spec });
         self.out.nodes.insert(node, plan);
         self.cable(last, node, "chain", |edge| edge);
@@ -279,10 +279,11 @@ impl<'a> Lowering<'a> {
         });
         let params = self.named(descriptor.as_ref(), node, &targets);
         let spec = NodeSpec::new(node, format!("{} fader", track.name), Role::Processor, channels);
-        self.out.spec.nodes.push(NodeSpec { outputs, batch: Some(ids::number("fader")), ..spec });
+        self.out.spec.nodes.push(NodeSpec { outputs, ..spec });
         let (kind, config) =
             (Kind::Device(omega_devices::fader::FADER.to_owned()), self.config(channels, outputs));
-        self.out.nodes.insert(node, NodePlan { name: track.name.clone(), kind, config, params });
+        let name = format!("the fader of {}", track.name);
+        self.out.nodes.insert(node, NodePlan { name, kind, config, params });
         self.cable(pre, node, "fader", |edge| edge);
         (node, outputs)
     }
@@ -344,10 +345,11 @@ impl<'a> Lowering<'a> {
             ];
             let params = self.named(registry::descriptor(omega_devices::fader::SEND).as_ref(), node, &values);
             let spec = NodeSpec::new(node, format!("{} send", track.name), Role::Processor, channels);
-            self.out.spec.nodes.push(NodeSpec { outputs, batch: Some(ids::number("send")), ..spec });
+            self.out.spec.nodes.push(NodeSpec { outputs, ..spec });
             let (kind, config) =
                 (Kind::Device(omega_devices::fader::SEND.to_owned()), self.config(channels, outputs));
-            self.out.nodes.insert(node, NodePlan { name: track.name.clone(), kind, config, params });
+            let name = format!("a send of {}", track.name);
+            self.out.nodes.insert(node, NodePlan { name, kind, config, params });
             self.cable(source, node, "send", |edge| edge);
             let map = ChannelMap::fit(outputs, target.input.1);
             let feedback = send.feedback_delay.and_then(|delay| u32::try_from(delay.0).ok());

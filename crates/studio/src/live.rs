@@ -113,9 +113,8 @@ impl Player {
                     self.sound.latency_changed(node, frames);
                     self.stale = true;
                 }
-                Notification::Failed { node, .. } => {
-                    let name = self.sound.lowered().and_then(|lowered| lowered.nodes.get(&node));
-                    self.failed.push(name.map_or_else(|| "a device".to_owned(), |node| node.name.clone()));
+                Notification::Failed { node, fault } => {
+                    self.failed.push(format!("{} {fault}", self.sound.name_of(node)));
                 }
             }
         }
@@ -128,7 +127,7 @@ impl Player {
         !self.stale && self.sound.conductor.settled()
     }
 
-    /// Devices that stopped working since the last call.
+    /// Devices that were taken out of the sound since the last call, and why: "EQ on Vocals put out more than +60 dBFS".
     pub fn take_failed(&mut self) -> Vec<String> {
         std::mem::take(&mut self.failed)
     }
@@ -154,18 +153,20 @@ impl Player {
     pub fn wait_until_ready(&self, frame: i64, patience: Duration) -> bool {
         let Some(lowered) = self.sound.lowered() else { return true };
         let second = i64::from(self.stream.info().rate);
-        let near = lowered.play_lists.values().flatten().filter_map(|(segment, media)| {
-            let sounds = !segment.muted && segment.end() > frame && segment.start < frame + second;
-            // Loops and reversed clips begin elsewhere too; the reader asks for those as it gets there.
-            let into = (frame - segment.start).max(0);
-            sounds.then(|| {
-                (media, segment.offset + if segment.reverse { segment.length - 1 - into } else { into })
-            })
+        let near = lowered.play_lists.values().flatten().filter(|(segment, _)| {
+            !segment.muted && segment.end() > frame && segment.start < frame.saturating_add(second)
         });
-        let near: Vec<_> = near.collect();
-        near.iter().for_each(|(media, from)| self.sources.hint(media, *from));
+        let wanted: Vec<_> = near
+            .flat_map(|(segment, media)| {
+                let into = (frame - segment.start).max(0);
+                segment.source_ranges(into, READY).map(move |(first, frames)| (media, first, frames))
+            })
+            .collect();
+        wanted.iter().for_each(|(media, first, _)| self.sources.hint(media, *first));
         let until = Instant::now() + patience;
-        near.iter().fold(true, |ready, (media, from)| self.sources.wait(media, *from, READY, until) && ready)
+        wanted.iter().fold(true, |ready, (media, first, frames)| {
+            self.sources.wait(media, *first, *frames, until) && ready
+        })
     }
 
     /// Sets or clears the loop.

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, Notification, engine};
-use omega_engine::{Executor, Planar};
+use omega_engine::{Executor, Fault, Planar};
 use omega_lowering::{Notice, Purpose};
 use omega_session::model::{MediaId, Project, TrackId};
 
@@ -97,10 +97,12 @@ pub enum RenderError {
     #[error("there is nothing to render: the range is empty, or the session has no clips; name a range")]
     Empty,
     /// A device failed.
-    #[error("{name} stopped working after {frame} frames; bypass it and render again")]
+    #[error("{name} {fault}, in the block that ends with frame {frame}; bypass it and render again")]
     Failed {
         /// The device.
         name: String,
+        /// Why it was taken out of the sound.
+        fault: Fault,
         /// How far it got.
         frame: u64,
     },
@@ -239,10 +241,9 @@ impl Render {
 
     fn check(&mut self) -> Result<(), RenderError> {
         for told in self.sound.conductor.poll() {
-            if let Notification::Failed { node, .. } = told {
-                let name = self.sound.lowered().and_then(|lowered| lowered.nodes.get(&node));
-                let name = name.map_or_else(|| "a device".to_owned(), |node| node.name.clone());
-                return Err(RenderError::Failed { name, frame: self.produced });
+            if let Notification::Failed { node, fault } = told {
+                let name = self.sound.name_of(node).to_owned();
+                return Err(RenderError::Failed { name, fault, frame: self.produced });
             }
         }
         Ok(())

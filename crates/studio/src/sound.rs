@@ -62,6 +62,12 @@ impl Sound {
         self.lowered.as_ref()
     }
 
+    /// What a node is called, for messages.
+    pub fn name_of(&self, node: NodeId) -> &str {
+        let plan = self.lowered.as_ref().and_then(|lowered| lowered.nodes.get(&node));
+        plan.map_or("a device", |plan| &plan.name)
+    }
+
     /// A processor told of another latency: the next [`update`](Self::update) takes it into account.
     pub fn latency_changed(&mut self, node: NodeId, frames: u32) {
         self.latencies.told.insert(node, frames);

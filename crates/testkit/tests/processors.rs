@@ -52,7 +52,7 @@ fn sources_follow_the_time_line() {
     let cuts = even_cuts(256, FRAMES);
     let impulse = drive(&mut Impulse { at: 17 }, &job, &cuts).output;
     assert!((0..FRAMES).all(|frame| impulse[1][frame] == if frame == 117 { 1.0 } else { 0.0 }));
-    assert_eq!(drive(&mut Ramp, &job, &cuts).output[0][250], 150.0);
+    assert_eq!(drive(&mut Ramp, &job, &cuts).output[0][250], Ramp::sample(150));
     assert_eq!(drive(&mut Clock, &job, &cuts).output[0][250], 290.0);
     let sine = drive(&mut Sine { cycles_per_frame: 0.01, peak: 0.5 }, &job, &cuts).output;
     assert!((sine[0][125] - 0.5).abs() < 1e-6, "a quarter of a period after position zero");

@@ -132,8 +132,8 @@ fn roll(
             break Err(gone);
         }
         player.poll();
-        for name in player.take_failed() {
-            output.say(format_args!("note: {name} stopped working and is silent"));
+        for fault in player.take_failed() {
+            output.say(format_args!("note: {fault}, and is silent now; the rest plays on"));
         }
         let position = player.status().position;
         let meter = player.take_meter(&TrackId::master()).map_or(0.0, |meter| meter.peak);

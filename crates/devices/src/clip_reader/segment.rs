@@ -160,6 +160,19 @@ impl Segment {
         begin >= self.fade_in.length && self.length - (end - 1) >= self.fade_out.length
     }
 
+    /// Where the source is read for `frames` frames from `frame` frames after the start on, in the order in which they are
+    /// heard: the lowest frame and the number of each run of neighbours.
+    pub fn source_ranges(&self, frame: i64, frames: usize) -> impl Iterator<Item = (i64, usize)> {
+        let end = frame.saturating_add(i64::try_from(frames).unwrap_or(i64::MAX)).min(self.length);
+        let mut at = frame.max(0);
+        core::iter::from_fn(move || {
+            let left = usize::try_from(end - at).ok().filter(|left| *left > 0)?;
+            let run = self.run(at, left);
+            at += i64::try_from(run.frames.max(1)).unwrap_or(1);
+            Some((run.first, run.frames))
+        })
+    }
+
     /// The longest run of neighbouring source frames from `frame` frames after the start on, `frames` at most.
     pub(super) fn run(&self, frame: i64, frames: usize) -> Run {
         let span = if self.repeat > 0 { self.repeat } else { self.length };

@@ -231,3 +231,26 @@ fn rendering_offline_waits_for_what_it_needs() {
     let outcome = drive(&mut reader(list, Level::detect()), &job(0, 900), &even_cuts(256, 900));
     assert_eq!(outcome.output[0].iter().sum::<f32>(), 700.0);
 }
+
+#[test]
+fn the_ranges_that_a_clip_reads_are_those_of_its_frames() {
+    let mut random = Random::new(23);
+    let library = library(&mut random);
+    for _ in 0..200 {
+        let segment = segment(&mut random, &library);
+        let (from, count) = (random.within(-50, segment.length + 50), random.index(3000));
+        let mut read: Vec<i64> = segment
+            .source_ranges(from, count)
+            .flat_map(|(first, frames)| first..first + i64::try_from(frames).expect("small"))
+            .collect();
+        let end = (from + i64::try_from(count).expect("small")).min(segment.length);
+        let span = if segment.repeat > 0 { segment.repeat } else { segment.length };
+        let mut naive: Vec<i64> = (from.max(0)..end)
+            .map(|frame| frame % span)
+            .map(|phase| segment.offset + if segment.reverse { span - 1 - phase } else { phase })
+            .collect();
+        read.sort_unstable();
+        naive.sort_unstable();
+        assert!(read == naive, "{segment:?}");
+    }
+}

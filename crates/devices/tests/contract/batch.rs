@@ -110,3 +110,11 @@ fn a_batch_neither_allocates_nor_frees() {
         assert!(counts.is_clean(), "{key}: {counts:?}");
     }
 }
+
+#[test]
+fn the_registry_knows_who_runs_in_lanes() {
+    for descriptor in registry::all() {
+        let device = registry::build(&descriptor.key, &config((2, 2)), Level::Scalar).unwrap();
+        assert_eq!(device.batch().is_some(), registry::runs_in_lanes(&descriptor.key), "{}", descriptor.key);
+    }
+}

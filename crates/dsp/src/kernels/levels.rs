@@ -4,8 +4,6 @@ use super::Kernels;
 use crate::simd::lanes::{Lanes, WIDTH, Wide};
 use crate::simd::{dispatch, one_at_a_time};
 
-/// Exponent bits of an `f32`: all set in NaN and infinity.
-const EXPONENT: u32 = 0x7f80_0000;
 /// All bits but the sign.
 const MAGNITUDE: u32 = 0x7fff_ffff;
 
@@ -49,7 +47,14 @@ impl Kernels {
     /// Whether no sample is NaN or infinite; true for an empty buffer.
     #[must_use]
     pub fn is_finite(self, buf: &[f32]) -> bool {
-        dispatch!(self.level, is_finite, (buf: &[f32]) -> bool)
+        self.is_within(buf, f32::MAX)
+    }
+
+    /// Whether the magnitude of each sample is at most `limit` (finite, 0 or more), and so none is NaN; true for an empty
+    /// buffer.
+    #[must_use]
+    pub fn is_within(self, buf: &[f32], limit: f32) -> bool {
+        dispatch!(self.level, is_within, (buf: &[f32], limit: f32) -> bool)
     }
 }
 
@@ -72,7 +77,7 @@ fn lane(frame: u64) -> usize {
 }
 
 mod scalar {
-    use super::{EXPONENT, MAGNITUDE, PartialSums, lane, one_at_a_time};
+    use super::{MAGNITUDE, PartialSums, lane, one_at_a_time};
 
     pub fn peak(buf: &[f32]) -> f32 {
         let mut peak = 0.0;
@@ -103,13 +108,13 @@ mod scalar {
         buf.iter().all(|x| x.to_bits() & MAGNITUDE == 0)
     }
 
-    pub fn is_finite(buf: &[f32]) -> bool {
-        buf.iter().all(|x| x.to_bits() & EXPONENT != EXPONENT)
+    pub fn is_within(buf: &[f32], limit: f32) -> bool {
+        buf.iter().all(|x| x.abs() <= limit)
     }
 }
 
 mod vector {
-    use super::{EXPONENT, Lanes, MAGNITUDE, PARTIAL_SUMS, PartialSums, WIDTH, Wide, lane};
+    use super::{Lanes, MAGNITUDE, PARTIAL_SUMS, PartialSums, WIDTH, Wide, lane};
 
     #[inline(always)]
     pub fn peak<V: Lanes>(buf: &[f32]) -> f32 {
@@ -199,15 +204,14 @@ mod vector {
     }
 
     #[inline(always)]
-    pub fn is_finite<V: Lanes>(buf: &[f32]) -> bool {
-        // Magnitudes order like integers: adding one unit of the exponent to NaN or infinity reaches the sign bit.
+    pub fn is_within<V: Lanes>(buf: &[f32], limit: f32) -> bool {
+        // Magnitudes order like integers, with infinity and NaN at the end: what lies above the limit reaches the sign bit.
+        let to_sign = V::splat_bits(MAGNITUDE - (limit.to_bits() & MAGNITUDE));
         let (strips, rest) = buf.as_chunks::<{ 8 * WIDTH }>();
         for strip in strips {
             let any = strip.as_chunks().0.iter().fold(V::splat(0.0), |any, chunk| {
                 let magnitude = V::load(chunk).and_bits(V::splat_bits(MAGNITUDE));
-                any.or_bits(
-                    magnitude.add_bits(V::splat_bits(!EXPONENT & MAGNITUDE).add_bits(V::splat_bits(1))),
-                )
+                any.or_bits(magnitude.add_bits(to_sign))
             });
             let mut lanes = [0.0; WIDTH];
             any.store(&mut lanes);
@@ -215,6 +219,6 @@ mod vector {
                 return false;
             }
         }
-        super::scalar::is_finite(rest)
+        super::scalar::is_within(rest, limit)
     }
 }

@@ -147,6 +147,7 @@ impl Executor {
             }
             slot.settle();
             slot.idle = false;
+            slot.try_again();
         }
         for line in self.program.lines.iter_mut() {
             line.flush(self.time);
@@ -182,19 +183,19 @@ impl Executor {
         for (node, slot) in program.schedule.nodes.iter().zip(program.slots.iter_mut()) {
             let (id, Some(slot)) = (node.id, slot) else { continue };
             for news in [
-                slot.untold.failure.map(|code| EngineEvent::Failed { node: id, code }),
+                slot.untold.fault.map(|fault| EngineEvent::Failed { node: id, fault }),
                 slot.untold.latency.map(|frames| EngineEvent::LatencyChanged { node: id, frames }),
             ] {
                 let Some(news) = news else { continue };
-                let told = match &news {
-                    EngineEvent::Failed { .. } => &mut slot.untold.failure,
-                    _ => &mut slot.untold.latency,
-                };
-                if self.events.push(news).is_ok() {
-                    *told = None;
-                } else {
+                let failed = matches!(news, EngineEvent::Failed { .. });
+                if self.events.push(news).is_err() {
                     self.untold = true;
                     return;
+                }
+                if failed {
+                    slot.untold.fault = None;
+                } else {
+                    slot.untold.latency = None;
                 }
             }
         }

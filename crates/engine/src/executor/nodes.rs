@@ -6,8 +6,10 @@ use omega_processor::{
 };
 
 use super::Executor;
-use crate::STRIDE;
+use crate::fault::{self, first_bad};
+use crate::slab::Slab;
 use crate::slot::Slot;
+use crate::{Fault, PARTING, STRIDE};
 
 /// How the pieces of a node's block went.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +55,10 @@ impl Executor {
         let quiet = program.slab.is_silent(input(scheduled));
         let count = events_for(node, self.pending.get(..self.pending_used).unwrap_or(&[]), &mut self.found);
         let events = self.found.get(..count).unwrap_or(&[]);
-        if slot.failed || slot.processor.is_none() || (rests(slot, scheduled, quiet) && events.is_empty()) {
+        if slot.fault.is_some() {
+            return part(slot, scheduled, &mut program.slab, frames);
+        }
+        if slot.processor.is_none() || (rests(slot, scheduled, quiet) && events.is_empty()) {
             program.slab.silence(scheduled.main, frames);
             return;
         }
@@ -126,7 +131,7 @@ impl Executor {
             let Some(slot) = slot else { continue };
             let same = slot.batch.is_some_and(|of| core::ptr::fn_addr_eq(of, function));
             *quiet = program.slab.is_silent(input(node));
-            let works = !slot.failed && slot.processor.is_some() && !rests(slot, node, *quiet);
+            let works = slot.fault.is_none() && slot.processor.is_some() && !rests(slot, node, *quiet);
             if let Some(when) = when.filter(|_| same && works && node.arrival == leader.arrival) {
                 slot.evaluate(self.kernels, &self.line, when, frames, table);
                 *lane = true;
@@ -153,7 +158,7 @@ impl Executor {
         }
     }
 
-    /// Notes how a node's block went.
+    /// Notes how a node's block went, and lets nothing go on that would spoil what comes after.
     fn conclude(&mut self, node: u32, outcome: Outcome, frames: usize) {
         let program = &mut *self.program;
         let nodes = program.schedule.nodes.get(node as usize);
@@ -164,9 +169,28 @@ impl Executor {
         slot.changed = false;
         self.missing = self.missing.saturating_add(outcome.missing);
         program.slab.set_silent(scheduled.main, slot.idle);
-        if let Status::Failed(code) = status {
-            (slot.failed, slot.untold.failure, self.untold) = (true, Some(code), true);
-            program.slab.silence(scheduled.main, frames);
+        let bad = match status {
+            Status::Silent => {
+                slot.last.fill(0.0);
+                None
+            }
+            Status::Sound => {
+                let output = program.slab.port(output(scheduled)).chunks_exact(STRIDE);
+                let channels = output.map(|channel| channel.get(..frames).unwrap_or(&[]));
+                let bad = channels.clone().filter_map(|channel| first_bad(self.kernels, channel));
+                let bad = bad.min_by_key(|(frame, _)| *frame);
+                if bad.is_none() {
+                    slot.last.iter_mut().zip(channels).for_each(|(last, channel)| {
+                        *last = channel.last().copied().unwrap_or(0.0);
+                    });
+                }
+                bad
+            }
+            Status::Failed(code) => Some((0, Fault::Stopped(code))),
+        };
+        if let Some((at, fault)) = bad {
+            (slot.fault, slot.untold.fault, self.untold) = (Some(fault), Some(fault), true);
+            take_out(slot, scheduled, &mut program.slab, at, frames);
         }
         if let Some(latency) = outcome.latency {
             (slot.untold.latency, self.untold) = (Some(latency), true);
@@ -174,9 +198,38 @@ impl Executor {
     }
 }
 
+/// Takes a node out of the sound from frame `at` of the block on, with a fade from its last good sample.
+fn take_out(slot: &mut Slot, node: &ScheduledNode, slab: &mut Slab, at: usize, frames: usize) {
+    let channels = slab.port_mut(output(node)).chunks_exact_mut(STRIDE);
+    for (channel, last) in channels.zip(slot.last.iter_mut()) {
+        let (good, bad) = channel.split_at_mut(at.min(channel.len()));
+        *last = good.last().copied().unwrap_or(*last);
+        fault::part(bad.get_mut(..frames.saturating_sub(at)).unwrap_or(&mut []), *last, 0);
+    }
+    slot.parting = i64::try_from(frames.saturating_sub(at)).unwrap_or(PARTING);
+    slab.set_silent(node.main, false);
+}
+
+/// A block of a node that was taken out.
+fn part(slot: &mut Slot, node: &ScheduledNode, slab: &mut Slab, frames: usize) {
+    if slot.parting >= PARTING {
+        return slab.silence(node.main, frames);
+    }
+    for (channel, last) in slab.port_mut(output(node)).chunks_exact_mut(STRIDE).zip(&*slot.last) {
+        fault::part(channel.get_mut(..frames).unwrap_or(&mut []), *last, slot.parting);
+    }
+    slot.parting = slot.parting.saturating_add_unsigned(frames as u64);
+    slab.set_silent(node.main, false);
+}
+
 /// The channels of a node's buffer that hold its input.
 fn input(node: &ScheduledNode) -> PortBuffer {
     PortBuffer { count: node.inputs, ..node.main }
+}
+
+/// The channels of a node's buffer that hold its output.
+fn output(node: &ScheduledNode) -> PortBuffer {
+    PortBuffer { count: node.outputs, ..node.main }
 }
 
 /// A node need not be called: nothing comes in, nothing would come out, nothing would change in it.

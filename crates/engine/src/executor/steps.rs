@@ -4,7 +4,7 @@ use omega_dsp::kernels::Ramp;
 use omega_graph::{PortBuffer, Step};
 
 use super::Executor;
-use crate::{DECLICK, Outside, STRIDE, mix};
+use crate::{DECLICK, Outside, RUNAWAY, STRIDE, mix};
 
 impl Executor {
     pub(super) fn run<O: Outside>(&mut self, outside: &mut O, begin: usize, frames: usize) {
@@ -86,7 +86,8 @@ impl Executor {
         for (channel, target) in program.slab.port_mut(port).chunks_exact_mut(STRIDE).enumerate() {
             let Some(target) = target.get_mut(..frames) else { return };
             let source = outside.input(usize::from(first) + channel).get(begin..begin + frames);
-            match source {
+            // Hardware, and other programs behind it, may send anything.
+            match source.filter(|source| self.kernels.is_within(source, RUNAWAY)) {
                 Some(source) => self.kernels.copy(target, source),
                 None => target.fill(0.0),
             }

@@ -16,7 +16,7 @@ use omega_rt::Owned;
 
 use super::{Control, Inventory, MeterBank, NodeSetup, ParamSetup, lane, program};
 use crate::slot::MAX_VARYING;
-use crate::{Command, EngineEvent, EngineStatus, LoopRange};
+use crate::{Command, EngineEvent, EngineStatus, Fault, LoopRange};
 
 /// Commands that wait for room in the FIFO at most, beside those that replace one that waits already.
 const BACKLOG: usize = 1 << 16;
@@ -42,12 +42,12 @@ pub enum Notification {
         /// Frames.
         frames: u32,
     },
-    /// The node is silent from now on.
+    /// The node was taken out of the sound.
     Failed {
         /// The node.
         node: NodeId,
-        /// The processor's own number.
-        code: u32,
+        /// Why.
+        fault: Fault,
     },
 }
 
@@ -328,8 +328,8 @@ impl Conductor {
                 EngineEvent::LatencyChanged { node, frames } => {
                     self.heard.push(Notification::LatencyChanged { node, frames });
                 }
-                EngineEvent::Failed { node, code } => {
-                    self.heard.push(Notification::Failed { node, code });
+                EngineEvent::Failed { node, fault } => {
+                    self.heard.push(Notification::Failed { node, fault });
                 }
             }
         }

@@ -150,7 +150,9 @@ fn slots(
             }
             return None;
         }
-        setups.remove(&node.id).map(|setup| Owned::from(Box::new(slot(setup, sample_rate))))
+        setups
+            .remove(&node.id)
+            .map(|setup| Owned::from(Box::new(slot(setup, usize::from(node.outputs), sample_rate))))
     });
     let slots = slots.collect();
     change.slots = carried.into_boxed_slice().into();
@@ -205,7 +207,7 @@ fn taps(schedule: &Schedule, before: &Inventory, (after, change): (&mut Inventor
     taps.collect()
 }
 
-fn slot(setup: NodeSetup, sample_rate: u32) -> Slot {
+fn slot(setup: NodeSetup, outputs: usize, sample_rate: u32) -> Slot {
     let finite = |value: f32| if value.is_finite() { value } else { 0.0 };
     let params: Vec<ParamState> = setup
         .params
@@ -225,6 +227,7 @@ fn slot(setup: NodeSetup, sample_rate: u32) -> Slot {
         batch,
         params: params.into_boxed_slice().into(),
         values: values.into_boxed_slice().into(),
+        last: alloc::vec![0.0; outputs].into_boxed_slice().into(),
         moving: lanes,
         lanes,
         changed: true,

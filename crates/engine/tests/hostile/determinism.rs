@@ -12,7 +12,7 @@ use omega_testkit::rig::Rig;
 use crate::{Builder, CONFIG};
 
 /// A low-pass of one pole, alone or in lanes. Where its state is zero it says that it is silent.
-struct Pole(f32);
+pub struct Pole(pub f32);
 
 impl Pole {
     fn run(&mut self, block: &mut ProcessBlock<'_>) -> Status {

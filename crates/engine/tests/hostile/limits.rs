@@ -2,7 +2,7 @@
 
 use omega_dsp::simd::Level;
 use omega_engine::prepare::{Notification, ParamSetup, engine};
-use omega_engine::{Command, EngineEvent, LoopRange, Planar};
+use omega_engine::{Command, EngineEvent, Fault, LoopRange, Planar};
 use omega_graph::{ChannelMap, NodeId};
 use omega_processor::{EventKind, Smoothing};
 use omega_testkit::processors::{Constant, EventProbe, FailingNode, LatencyNode, ParamProbe, Ramp};
@@ -32,12 +32,12 @@ fn blocks_of_any_size_and_no_outputs_are_served() {
     assert!(run(&mut rig, 0).is_empty());
     assert_eq!(run(&mut rig, 1), [0.0]);
     let heard = run(&mut rig, 100_000);
-    assert!(heard.iter().zip(1u32..).all(|(value, frame)| *value == frame as f32));
+    assert!(heard.iter().zip(1..).all(|(value, frame)| *value == Ramp::sample(frame)));
     rig.executor.process(&mut Planar { inputs: &[], outputs: &mut [], frames: 50 }, 50);
     let mut short = [9.0; 10];
     rig.executor.process(&mut Planar { inputs: &[], outputs: &mut short, frames: 10 }, 500);
     assert_eq!(short, [0.0; 10], "what is shorter than announced stays silent");
-    assert_eq!(run(&mut rig, 1), [100_551.0]);
+    assert_eq!(run(&mut rig, 1), [Ramp::sample(100_551)]);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_full_fifo_loses_nothing() {
         rig.conductor.poll();
     }
     assert!(rig.conductor.settled());
-    assert_eq!(run(&mut rig, 2), [100.25, 101.25]);
+    assert_eq!(run(&mut rig, 2), [100, 101].map(|frame| Ramp::sample(frame) + 0.25));
     assert_eq!(rig.conductor.status().dropped, 0);
 }
 
@@ -186,7 +186,7 @@ fn news_is_told_even_when_nobody_listened_for_long() {
         heard.extend(rig.conductor.poll());
     }
     let latency = Notification::LatencyChanged { node: NodeId(late), frames: 20 };
-    let failed = Notification::Failed { node: NodeId(failing), code: 7 };
+    let failed = Notification::Failed { node: NodeId(failing), fault: Fault::Stopped(7) };
     assert!(heard.contains(&latency) && heard.contains(&failed), "{heard:?}");
     assert_eq!(rig.conductor.status().dropped, 0);
     assert_eq!(run(&mut rig, 1), [0.0], "what failed is silent");

@@ -6,6 +6,7 @@
     reason = "tests run off the audio thread"
 )]
 
+mod containment;
 mod determinism;
 mod limits;
 mod transport;

@@ -223,11 +223,15 @@ fn a_jump_while_nothing_sounds_is_exact_at_once() {
     rig.conductor.locate(1000);
     rig.conductor.play();
     rig.run(300, &mut heard);
-    assert_eq!((heard[0][0], heard[0][299]), (1000.0, 1299.0));
+    assert_eq!((heard[0][0], heard[0][299]), (Ramp::sample(1000), Ramp::sample(1299)));
     rig.conductor.stop();
     rig.run(10, &mut heard);
     rig.conductor.locate(7);
     rig.conductor.play();
     rig.run(1, &mut heard);
-    assert_eq!(heard[0][309..], [0.0, 7.0], "the ramp stops by itself, so there is nothing to fade");
+    assert_eq!(
+        heard[0][309..],
+        [0.0, Ramp::sample(7)],
+        "the ramp stops by itself, so there is nothing to fade"
+    );
 }

@@ -27,14 +27,22 @@ impl Processor for Impulse {
     fn reset(&mut self) {}
 }
 
-/// The time-line frame itself as sample value while rolling (exact below 2²⁴), else zero.
+/// The time-line frame as sample value while rolling, else zero: 2⁻²⁰ for each frame (exact below 2²⁴ frames).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ramp;
+
+impl Ramp {
+    /// The sample at time-line frame `position`.
+    #[must_use]
+    pub fn sample(position: i64) -> f32 {
+        position as f32 / 1_048_576.0
+    }
+}
 
 impl Processor for Ramp {
     fn process(&mut self, block: &mut ProcessBlock<'_>) -> Status {
         let transport = block.transport;
-        write(block, |frame| if transport.rolling { (transport.position + frame) as f32 } else { 0.0 })
+        write(block, |frame| if transport.rolling { Self::sample(transport.position + frame) } else { 0.0 })
     }
 
     fn reset(&mut self) {}
