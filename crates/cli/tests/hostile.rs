@@ -363,3 +363,18 @@ fn names_that_are_no_text_and_names_that_move_the_cursor_are_survived() {
         assert!(desk.refused(2, &["--author", author, "devices"]).contains("--author"));
     }
 }
+
+#[test]
+fn a_session_with_more_files_than_shells_allow_at_first_is_rendered() {
+    let desk = Desk::new();
+    desk.well(&["demo", "song.omega", "-q"]);
+    let media = ending(&desk.path("song.omega/media"), ".wav").len();
+    assert!(media > 30, "{media}");
+    let render = "exec \"$OMEGA\" render song.omega -q -o x.wav --range 0:00..0:01 --tail none";
+    let output = shell(&desk, &format!("ulimit -S -n 25; {render}"));
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    // Where no more can be had, it is said which file was one too many.
+    let output = shell(&desk, &format!("ulimit -n 25; {render}"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("oo many open files"), "{}", errors(&output));
+}

@@ -4,6 +4,7 @@
 mod demo;
 mod files;
 mod import;
+mod limits;
 mod live;
 mod render;
 mod sound;
@@ -13,6 +14,7 @@ mod studio;
 pub use demo::{DEMO_RATE, DemoError, demo};
 pub use files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 pub use import::{Import, ImportFailure, ImportOutcome, ImportProgress, Imported, import};
+pub use limits::use_all_files;
 pub use live::{PlayError, Player};
 pub use render::{
     Blocks, LONGEST_TAIL, Progress, QUIET, RenderError, RenderRequest, Rendered, Sink, Tail, render,
