@@ -25,6 +25,8 @@
 //! | [`Backend::Jack`] | JACK's own real-time thread, inputs and outputs in one callback | the server's, exact |
 //! | [`Backend::Timer`] | ours, made real-time, waking at absolute deadlines | any, exact |
 //! | [`Backend::Virtual`] | the caller's | any, random on request |
+// Nightly only, and only where RealtimeSanitizer was asked for: every other build is untouched.
+#![cfg_attr(rtsan, feature(sanitize))]
 
 mod backend;
 mod callback;

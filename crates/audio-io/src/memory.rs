@@ -1,6 +1,6 @@
 //! Keeping what the audio thread touches in memory.
 //!
-//! Only named regions are locked, by their owner, never everything that will ever be mapped (`MCL_FUTURE`), which would
+//! Only named regions are locked: the program's code when a stream starts, memory by its owner, never everything that will ever be mapped (`MCL_FUTURE`), which would
 //! make every thread's stack and every file's buffer count against the limit.
 #![allow(unsafe_code, reason = "locking pages is a system call on an address")]
 
@@ -78,9 +78,78 @@ fn lock(_: usize, _: usize) -> Result<(), String> {
 #[cfg(not(unix))]
 fn unlock(_: usize, _: usize) {}
 
+/// Brings all of the program's machine code into memory, and keeps it there where the system allows: the first call of a
+/// function may fault as well as the first use of memory. Not real-time safe: before a stream starts. It costs a millisecond
+/// or two, and does what it can: a refusal leaves things as they were.
+#[cfg(target_os = "linux")]
+pub(crate) fn hold_code() {
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else { return };
+    for (start, bytes) in code_regions(&maps) {
+        if lock(start, bytes).is_err() {
+            // The limit for locked memory is small for ordinary users; then the pages are at least there now.
+            populate(start, bytes);
+        }
+    }
+}
+
+/// Brings the stack of the calling thread into memory, as far down as a callback goes: a path that is taken for the first time
+/// may go deeper than all before. Not real-time safe: once per thread, before its work.
+#[inline(never)]
+pub(crate) fn touch_stack() {
+    /// The smallest stack that a backend's thread has is 512 KiB (JACK).
+    const DEPTH: usize = 128 * 1024;
+    let mut depth = [1_u8; DEPTH];
+    std::hint::black_box(&mut depth);
+}
+
+/// Elsewhere the system does as it likes.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn hold_code() {}
+
+/// Start and length of the executable mappings of files in the text of `/proc/self/maps` (proc(5)).
+#[cfg(target_os = "linux")]
+fn code_regions(maps: &str) -> Vec<(usize, usize)> {
+    let region = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let (range, rights, path) = (words.next()?, words.next()?, words.nth(3)?);
+        let (start, end) = range.split_once('-')?;
+        let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
+        let code = rights.contains('x') && path.starts_with('/');
+        code.then_some((start, end.checked_sub(start)?))
+    };
+    maps.lines().filter_map(region).collect()
+}
+
+#[cfg(target_os = "linux")]
+fn populate(start: usize, bytes: usize) {
+    // SAFETY: reads the pages in; neither contents nor protection change. A region that is not mapped is an error.
+    let _ = unsafe { rustix::mm::madvise(start as *mut _, bytes, rustix::mm::Advice::LinuxPopulateRead) };
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_regions_are_the_executable_mappings_of_files() {
+        let maps = "\
+55d0-55e0 r--p 00000000 08:01 12 /usr/bin/omega
+55e0-5600 r-xp 00010000 08:01 12 /usr/bin/omega
+7f00-7f10 rw-p 00000000 00:00 0
+7f10-7f20 r-xp 00000000 00:00 0
+ffff-1ffff r-xp 00000000 00:00 0 [vsyscall]
+broken
+";
+        assert_eq!(code_regions(maps), [(0x55e0, 0x20)]);
+    }
+
+    #[test]
+    fn the_code_of_this_program_is_found_and_held() {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("maps");
+        let here = the_code_of_this_program_is_found_and_held as *const () as usize;
+        assert!(code_regions(&maps).iter().any(|(start, bytes)| (*start..start + bytes).contains(&here)));
+        hold_code();
+    }
 
     /// Bytes locked in this mapping's neighbourhood, from the line `Locked:` of the mapping that holds `address`.
     fn locked_at(address: usize) -> u64 {

@@ -9,8 +9,8 @@ use omega_rt::RtScope;
 use omega_rt::denormals::FlushDenormals;
 
 use crate::callback::{AudioCallback, BlockFrame, HardwareTime, IoBlock, IoFlags, with_block};
-use crate::priority;
 use crate::shared::Shared;
+use crate::{memory, priority};
 
 /// Owns the callback while a stream runs. Dropping it, which never happens on the audio thread, sends the callback home.
 pub(crate) struct Runner {
@@ -76,7 +76,7 @@ impl Runner {
         let before = self.shared.now();
         let denormals = FlushDenormals::enter();
         let scope = RtScope::enter();
-        let outcome = catch_unwind(AssertUnwindSafe(|| callback.process(io)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| real_time(callback, io)));
         let counts = scope.counts();
         drop(scope);
         drop(denormals);
@@ -99,6 +99,7 @@ impl Runner {
         self.shared.last_callback.store(self.shared.now(), Relaxed);
         if self.promote {
             self.promote = false;
+            memory::touch_stack();
             counters.priority.set(priority::promote_this_thread(tick.frames, tick.rate));
         }
         if counters.reset.load(Relaxed) && counters.reset.swap(false, SeqCst) {
@@ -130,6 +131,12 @@ impl Runner {
         let callbacks = counters.callbacks.load(Relaxed).wrapping_add(1);
         counters.callbacks.store(callbacks, std::sync::atomic::Ordering::Release);
     }
+}
+
+/// The callback and nothing else: where RealtimeSanitizer, in builds that have it, begins to watch.
+#[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
+fn real_time(callback: &mut dyn AudioCallback, io: &mut IoBlock<'_>) {
+    callback.process(io);
 }
 
 impl Drop for Runner {

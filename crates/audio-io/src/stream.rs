@@ -95,6 +95,7 @@ impl Prepared {
     /// [`OpenError`] if the hardware refuses now; the callback is dropped then.
     pub fn start(self, callback: Box<dyn AudioCallback>) -> Result<Stream, OpenError> {
         let Self { mut info, shared, measure, ready } = self;
+        crate::memory::hold_code();
         let (sender, home) = channel();
         let runner = Runner::new(callback, sender, Arc::clone(&shared), measure);
         shared.last_callback.store(shared.now(), Relaxed);

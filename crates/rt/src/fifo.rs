@@ -9,6 +9,8 @@
 //! Values arrive in the order in which they were sent, once each. What is still in the FIFO when both ends are gone is
 //! dropped by the end that goes last; let that be the end off the audio thread.
 
+use core::mem::MaybeUninit;
+
 /// The sending end.
 #[derive(Debug)]
 pub struct Producer<T>(rtrb::Producer<T>);
@@ -17,7 +19,8 @@ pub struct Producer<T>(rtrb::Producer<T>);
 #[derive(Debug)]
 pub struct Consumer<T>(rtrb::Consumer<T>);
 
-/// Makes a FIFO that holds up to `capacity` values (at least one). Allocates: not for the audio thread.
+/// Makes a FIFO that holds up to `capacity` values (at least one). Allocates, and writes to all of its memory, so that no
+/// message is the first to touch a page: not for the audio thread.
 ///
 /// ```
 /// let (mut producer, mut consumer) = omega_rt::fifo::fifo(2);
@@ -28,7 +31,12 @@ pub struct Consumer<T>(rtrb::Consumer<T>);
 /// ```
 #[must_use]
 pub fn fifo<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
-    let (producer, consumer) = rtrb::RingBuffer::new(capacity.max(1));
+    let (mut producer, consumer) = rtrb::RingBuffer::new(capacity.max(1));
+    if let Ok(mut places) = producer.write_chunk_uninit(capacity.max(1)) {
+        let (first, second) = places.as_mut_slices();
+        // Nothing is sent: a chunk that is dropped without a commit leaves the FIFO empty.
+        first.iter_mut().chain(second).for_each(|place| *place = MaybeUninit::zeroed());
+    }
     (Producer(producer), Consumer(consumer))
 }
 

@@ -60,8 +60,8 @@
 //!   (`a_page_is_never_filled_under_a_reader`).
 //! - **Full and empty are values**: a full FIFO gives the value back, an empty pool is `None`. Nothing here panics on
 //!   the audio thread.
-//! - **Memory is there**: pools and buffers touch their pages when made
-//!   (`the_pages_of_pools_and_buffers_are_there_before_their_first_use`).
+//! - **Memory is there**: pools, buffers and FIFOs touch their pages when made
+//!   (`the_pages_of_pools_buffers_and_fifos_are_there_before_their_first_use`).
 //!
 //! # Proving it
 //!

@@ -264,7 +264,8 @@ mod tests {
                     let (pool, table, running) = (&pool, &table, &running);
                     scope.spawn(move || {
                         let (mut seen, mut at) = (0_u64, n);
-                        while running.load(Ordering::Relaxed) {
+                        // The last pages stay, so that a reader finds one even if it never ran before.
+                        while running.load(Ordering::Relaxed) || seen == 0 {
                             at = (at + 1) % PAGES;
                             let Some(id) = PageId::from_bits(table[at].load(Ordering::Relaxed)) else {
                                 continue;
