@@ -192,7 +192,7 @@ impl Compressor {
         let fade = Ramp { from: 0.0, to: 1.0, position: faded.into(), length: self.fade.into() };
         let mut after = line;
         for (memory, channel) in
-            self.memory.chunks_exact_mut(self.length).zip(main.range(begin, end).iter_mut())
+            self.memory.chunks_exact_mut(self.length.max(1)).zip(main.range(begin, end).iter_mut())
         {
             after = line;
             if from == to {

@@ -139,9 +139,10 @@ mod vector {
     #[inline(always)]
     pub fn pan<V: Lanes>(law: PanLaw, scale: f32, positions: &[f32], left: &mut [f32], right: &mut [f32]) {
         let length = positions.len().min(left.len()).min(right.len());
-        let (positions, rest) = positions.split_at(length - length % WIDTH);
-        let (left, left_rest) = left.split_at_mut(positions.len());
-        let (right, right_rest) = right.split_at_mut(positions.len());
+        let whole = length - length % WIDTH;
+        let (positions, rest) = positions.split_at(whole.min(positions.len()));
+        let (left, left_rest) = left.split_at_mut(whole.min(left.len()));
+        let (right, right_rest) = right.split_at_mut(whole.min(right.len()));
         let sides = left.as_chunks_mut().0.iter_mut().zip(right.as_chunks_mut().0);
         for (p, (l, r)) in positions.as_chunks().0.iter().zip(sides) {
             let [x, y] = gains(law, V::splat(scale), V::load(p));

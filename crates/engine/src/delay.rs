@@ -122,8 +122,8 @@ impl Line {
         if self.older.capacity == 0 || begin >= self.split {
             return;
         }
-        let channels = self.ring.memory.chunks_exact_mut(self.ring.capacity);
-        for (new, old) in channels.zip(self.older.memory.chunks_exact(self.older.capacity)) {
+        let channels = self.ring.memory.chunks_exact_mut(self.ring.capacity.max(1));
+        for (new, old) in channels.zip(self.older.memory.chunks_exact(self.older.capacity.max(1))) {
             for at in begin..self.split {
                 #[allow(
                     clippy::cast_possible_truncation,

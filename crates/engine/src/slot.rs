@@ -316,7 +316,7 @@ fn fill(lane: &mut Lane, line: &Timeline, time: i64, row: &mut [f32]) {
     let mut done = 0;
     while let Some(rest) = row.get_mut(done..).filter(|rest| !rest.is_empty()) {
         let (now, left) = line.at(time.saturating_add_unsigned(done as u64));
-        let count = usize::try_from(left).unwrap_or(usize::MAX).clamp(1, rest.len());
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len()).max(1);
         let stretch = rest.get_mut(..count).unwrap_or(&mut []);
         if now.rolling {
             lane.fill(now.position, stretch);

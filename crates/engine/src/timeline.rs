@@ -67,7 +67,7 @@ impl Piece {
                 let position = if beyond < 0 {
                     straight
                 } else {
-                    range.begin + beyond.rem_euclid(range.end - range.begin)
+                    range.begin + beyond.rem_euclid((range.end - range.begin).max(1))
                 };
                 (position, range.end - position)
             }

@@ -68,10 +68,11 @@ impl<'a> Channels<'a> {
     #[must_use]
     pub fn pair_mut(&mut self) -> Option<(&mut [f32], &mut [f32])> {
         let (offset, frames) = (self.offset, self.frames);
-        if self.stride == 0 || self.data.len() < 2 * self.stride {
+        if self.stride == 0 {
             return None;
         }
-        let (left, right) = self.data.split_at_mut(self.stride);
+        let (left, right) = self.data.split_at_mut_checked(self.stride)?;
+        let right = right.get_mut(..self.stride)?;
         Some((left.get_mut(offset..offset + frames)?, right.get_mut(offset..offset + frames)?))
     }
 

@@ -131,7 +131,7 @@ impl PcmSource for RamPcm {
         let (before, rest) = out.split_at_mut(skip.min(out.len()));
         let (middle, after) = rest.split_at_mut(source.len().min(rest.len()));
         before.fill(0.0);
-        middle.copy_from_slice(source);
+        middle.iter_mut().zip(source).for_each(|(middle, source)| *middle = *source);
         after.fill(0.0);
         0
     }

@@ -56,19 +56,19 @@ impl Deck {
         if let Some(mut new) = payload.take() {
             if let Some(mut superseded) = self.pending.take() {
                 new.take_sources(&mut superseded);
-                *payload = Some(superseded);
+                put(payload, Some(superseded));
             }
             if self.spent.is_some() {
-                *payload = self.spent.take();
+                put(payload, self.spent.take());
             }
-            self.pending = Some(new);
+            put(&mut self.pending, Some(new));
             self.adopt_pending(if sounding { self.fade } else { 0 });
         }
         if payload.is_none() {
-            *payload = self.spent.take();
+            put(payload, self.spent.take());
         }
         if payload.is_none() && self.fade_left == 0 {
-            *payload = self.retired.take();
+            put(payload, self.retired.take());
         }
     }
 
@@ -81,8 +81,8 @@ impl Deck {
         if let Some(old) = self.current.as_mut() {
             new.take_sources(old);
         }
-        self.spent = self.retired.take();
-        self.retired = self.current.replace(new);
+        put(&mut self.spent, self.retired.take());
+        put(&mut self.retired, self.current.replace(new));
         self.fade_left = fade;
         self.retired_cursor = self.cursor;
         (self.cursor, self.ahead) = (0, 0);
@@ -124,6 +124,11 @@ impl Deck {
             fade_out(retired, self.current.as_mut(), position, &mut self.retired_cursor, falling, out, voice);
         }
     }
+}
+
+/// Fills a place that is empty. What it might hold would be lost, not freed: this is the audio thread.
+fn put(place: &mut Option<PlayList>, list: Option<PlayList>) {
+    core::mem::forget(core::mem::replace(place, list));
 }
 
 /// Frames as a distance on the time line.

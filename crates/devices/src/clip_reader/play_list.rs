@@ -67,7 +67,7 @@ impl PlayList {
             if let Some(found) = theirs.next_if(|theirs| theirs.id == slot.id)
                 && slot.source.is_none()
             {
-                slot.source = found.source.take();
+                core::mem::swap(&mut slot.source, &mut found.source);
             }
         }
     }

@@ -175,7 +175,8 @@ impl Segment {
 
     /// The longest run of neighbouring source frames from `frame` frames after the start on, `frames` at most.
     pub(super) fn run(&self, frame: i64, frames: usize) -> Run {
-        let span = if self.repeat > 0 { self.repeat } else { self.length };
+        // Both are above zero in a list that was built; this way the division cannot fail in any other either.
+        let span = if self.repeat > 0 { self.repeat } else { self.length.max(1) };
         let phase = frame.rem_euclid(span);
         let left = usize::try_from(span - phase).unwrap_or(usize::MAX);
         let frames = frames.min(left);

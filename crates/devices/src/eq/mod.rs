@@ -114,7 +114,9 @@ impl Eq {
     /// The sections in use, channel by channel.
     fn used(&mut self) -> impl Iterator<Item = &mut [Section]> {
         let used = self.used;
-        self.sections.chunks_exact_mut(SECTIONS).map(move |channel| channel.split_at_mut(used).0)
+        self.sections
+            .chunks_exact_mut(SECTIONS)
+            .map(move |channel| channel.get_mut(..used).unwrap_or(&mut []))
     }
 
     /// Filters some frames; `clock` is that of the first frame of `main`. Over them the parameters stay; bands that come or go do so
@@ -190,15 +192,16 @@ impl Eq {
         }
         for channel in self.sections.chunks_exact_mut(SECTIONS) {
             let mut copy = [Section::default(); SECTIONS];
-            copy.copy_from_slice(channel);
+            copy.iter_mut().zip(&*channel).for_each(|(copy, section)| *copy = *section);
             let (mut from, mut to) = (copy.as_slice(), channel);
             for ((old, new), begins) in old.into_iter().zip(new).zip(begins) {
                 let (kept, from_rest) = from.split_at(old.min(from.len()));
-                let (place, to_rest) = core::mem::take(&mut to).split_at_mut(new);
+                let Some((place, to_rest)) = core::mem::take(&mut to).split_at_mut_checked(new) else {
+                    break;
+                };
+                place.fill(Section::default());
                 if old == new && !begins {
-                    place.copy_from_slice(kept);
-                } else {
-                    place.fill(Section::default());
+                    place.iter_mut().zip(kept).for_each(|(place, kept)| *place = *kept);
                 }
                 (from, to) = (from_rest, to_rest);
             }
@@ -341,7 +344,7 @@ fn fade(kernels: Kernels, samples: &mut [f32], sections: &mut [Section], share: 
     for (piece, samples) in samples.chunks_mut(QUIET).enumerate() {
         let mut filtered = [0.0; QUIET];
         let Some(filtered) = filtered.get_mut(..samples.len()) else { return };
-        filtered.copy_from_slice(samples);
+        kernels.copy(filtered, samples);
         kernels.cascade_mono(filtered, sections);
         for ((frame, sample), filtered) in (piece * QUIET..).zip(samples).zip(filtered) {
             *sample += (*filtered - *sample) * share(frame);

@@ -142,14 +142,14 @@ mod vector {
     fn mix<V: Lanes, const FRESH: bool>(dst: &mut [f32], inputs: &[MixInput<'_>]) {
         let shortest = inputs.iter().map(MixInput::len).fold(dst.len(), usize::min);
         let whole = shortest - shortest % (STRIP * WIDTH);
-        let (strips, rest) = dst.split_at_mut(whole);
+        let (strips, rest) = dst.split_at_mut(whole.min(dst.len()));
         for (index, strip) in strips.as_chunks_mut::<{ STRIP * WIDTH }>().0.iter_mut().enumerate() {
             mix_strip::<V, STRIP, FRESH>(strip.as_chunks_mut().0, inputs, index * STRIP * WIDTH);
         }
         let mut at = whole;
         let mut rest = rest;
         while at + WIDTH <= shortest {
-            let (chunk, tail) = rest.split_at_mut(WIDTH);
+            let Some((chunk, tail)) = core::mem::take(&mut rest).split_at_mut_checked(WIDTH) else { return };
             mix_strip::<V, 1, FRESH>(chunk.as_chunks_mut().0, inputs, at);
             rest = tail;
             at += WIDTH;
@@ -227,7 +227,8 @@ mod vector {
     #[inline(always)]
     pub fn mix_f64<V: Lanes>(dst: &mut [f32], inputs: &[MixInput<'_>]) {
         let shortest = inputs.iter().map(MixInput::len).fold(dst.len(), usize::min);
-        let (chunks, rest) = dst.split_at_mut(shortest - shortest % WIDTH);
+        let whole = shortest - shortest % WIDTH;
+        let (chunks, rest) = dst.split_at_mut(whole.min(dst.len()));
         let mut at = 0;
         for chunk in chunks.as_chunks_mut::<WIDTH>().0 {
             mix_chunk_f64::<V>(chunk, inputs, at);

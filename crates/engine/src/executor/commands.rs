@@ -1,7 +1,7 @@
 //! What is asked of the executor, and what it tells.
 
 use omega_graph::Step;
-use omega_rt::Owned;
+use omega_rt::{Owned, Producer};
 
 use super::Executor;
 use crate::slot::When;
@@ -182,22 +182,32 @@ impl Executor {
         let program = &mut *self.program;
         for (node, slot) in program.schedule.nodes.iter().zip(program.slots.iter_mut()) {
             let (id, Some(slot)) = (node.id, slot) else { continue };
-            for news in [
-                slot.untold.fault.map(|fault| EngineEvent::Failed { node: id, fault }),
-                slot.untold.latency.map(|frames| EngineEvent::LatencyChanged { node: id, frames }),
-            ] {
-                let Some(news) = news else { continue };
-                let failed = matches!(news, EngineEvent::Failed { .. });
-                if self.events.push(news).is_err() {
+            if let Some(fault) = slot.untold.fault {
+                if !say(&mut self.events, EngineEvent::Failed { node: id, fault }) {
                     self.untold = true;
                     return;
                 }
-                if failed {
-                    slot.untold.fault = None;
-                } else {
-                    slot.untold.latency = None;
-                }
+                slot.untold.fault = None;
             }
+            if let Some(frames) = slot.untold.latency {
+                if !say(&mut self.events, EngineEvent::LatencyChanged { node: id, frames }) {
+                    self.untold = true;
+                    return;
+                }
+                slot.untold.latency = None;
+            }
+        }
+    }
+}
+
+/// Sends an event of plain numbers; false when there is no room for it.
+fn say(events: &mut Producer<EngineEvent>, event: EngineEvent) -> bool {
+    match events.push(event) {
+        Ok(()) => true,
+        Err(back) => {
+            // Events of other kinds own memory, which must not be freed here.
+            core::mem::forget(back);
+            false
         }
     }
 }
