@@ -61,6 +61,7 @@ const TABLE: &[Rule] = &[
     Rule { name: "testkit", uses: Any },
     Rule { name: "bench", uses: Any },
     Rule { name: "fuzz", uses: Any },
+    Rule { name: "ladder", uses: Any },
     Rule { name: "xtask", uses: Only(&[]) },
 ];
 

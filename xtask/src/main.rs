@@ -9,7 +9,7 @@ mod demo;
 mod edges;
 mod fences;
 mod licences;
-mod sanitizer;
+mod rt;
 mod scan;
 mod setup;
 mod shell;
@@ -30,7 +30,10 @@ Usage: cargo xtask <task> [options]
 
   setup [--yes]     install the Debian packages that the build, the tests and the demo need (asks first)
   demo              set up, build, write the demo session, render it, play it where a JACK server runs
-  test [--yes]      set up, check, then every test, loom model and doc test; says what was skipped and why
+  test [--yes]      set up, check, then every test, doc test and rung; says what was skipped and why
+  rt [RUNG …]       the real-time ladder: fence, panics, loom, tsan, rtsan, watch (all of them if none is named)
+  soak [--minutes N | --seconds N] [--tracks N] [--storm] [--idle]
+                    plays in time beside two busy loops (--idle: without them) and measures each cycle
   check [--quick]   formatting, lints, docs, crate edges, fences, licences, pages (--quick: no compiling)
   bench [ARGS]      side-by-side benchmarks; ARGS go to omega-bench (try: cargo xtask bench --help)
 ";
@@ -46,6 +49,8 @@ fn main() -> ExitCode {
         "check" => only(rest, &["--quick"]).and_then(|()| check::run(has(rest, "--quick"))),
         "test" => only(rest, &["--yes"]).and_then(|()| test::run(has(rest, "--yes"))),
         "demo" => only(rest, &["--yes"]).and_then(|()| demo::run(has(rest, "--yes"))),
+        "rt" => rt::run(rest),
+        "soak" => rt::soak(rest),
         "bench" => bench(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

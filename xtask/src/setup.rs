@@ -71,6 +71,12 @@ const PACKAGES: &[Package] = &[
         need: Tests,
         why: "stops and freezes test servers: hardware that goes away",
     },
+    Package {
+        name: "binutils",
+        sign: "objdump",
+        need: Tests,
+        why: "reads machine code: nothing on the audio thread leads to a panic",
+    },
     Package { name: "git", sign: "git", need: Tests, why: "merges of project.json in the session tests" },
     Package {
         name: "sonic-pi-samples",

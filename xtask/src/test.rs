@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::scan::Scanner;
 use crate::shell::{self, Stages};
-use crate::{Result, check, sanitizer, setup, workspace};
+use crate::{Result, check, rt, setup, workspace};
 
 /// Sets up, checks, and runs every test. Goes on after a failure, so that one run shows all of them.
 ///
@@ -27,8 +27,7 @@ pub fn run(yes: bool) -> Result {
         let mut command = shell::cargo(&["test", "--locked", "--workspace", "--no-fail-fast", "--doc"]);
         run_tests(&mut command, "doc-tests", &mut scanner)
     });
-    stages.stage("loom models", || loom(&mut scanner));
-    stages.stage("ThreadSanitizer", || sanitizer::threads(&mut scanner));
+    stages.stage("real-time ladder", || rt::climb(&[], &mut scanner));
     stages.stage("hostile input", || {
         // Built with the tests: `cargo run` would build much of it anew, with fewer features.
         let program = target()?.join("debug").join(format!("omega-fuzz{}", std::env::consts::EXE_SUFFIX));
@@ -41,18 +40,6 @@ pub fn run(yes: bool) -> Result {
     verdict
 }
 
-/// The lock-free structures of `rt` under loom, which tries every interleaving up to its preemption bound.
-fn loom(scanner: &mut Scanner) -> Result {
-    let before = scanner.passed;
-    let mut command =
-        shell::cargo(&["test", "--locked", "--release", "--package", "omega-rt", "--no-fail-fast"]);
-    command.args(["--test", "loom", "--", "--show-output"]);
-    command.env("RUSTFLAGS", "--cfg loom").env("LOOM_MAX_PREEMPTIONS", "3");
-    command.env("CARGO_TARGET_DIR", target()?.join("loom"));
-    run_tests(&mut command, "loom", scanner)?;
-    if scanner.passed == before { Err("no loom model ran".into()) } else { Ok(()) }
-}
-
 /// Where this workspace builds.
 ///
 /// # Errors
@@ -62,7 +49,10 @@ pub fn target() -> Result<PathBuf> {
 }
 
 /// Runs a test command, shows what a person should see, and keeps the whole output in `target/xtask/NAME.log`.
-fn run_tests(command: &mut Command, name: &str, scanner: &mut Scanner) -> Result {
+///
+/// # Errors
+/// A test failed, or the command cannot be run.
+pub fn run_tests(command: &mut Command, name: &str, scanner: &mut Scanner) -> Result {
     let folder = target()?.join("xtask");
     std::fs::create_dir_all(&folder)?;
     let path = folder.join(format!("{name}.log"));

@@ -32,7 +32,7 @@ pub fn metadata() -> Result<Metadata> {
 pub fn sources() -> Result<Vec<(String, String)>> {
     let root = root();
     let mut found = Vec::new();
-    for folder in ["crates", "xtask", "bench", "fuzz", "examples"] {
+    for folder in ["crates", "xtask", "bench", "fuzz", "ladder", "examples"] {
         walk(&root, &root.join(folder), &mut found)?;
     }
     found.sort();

@@ -1,0 +1,369 @@
+//! A mixing desk as the ladder plays it: tracks of clip → gain → four-band equaliser → compressor → fader with pan, eight
+//! buses, a master, a meter on everything; and random edits of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use omega_devices::clip_reader::{ClipReader, PlayList, Segment};
+use omega_devices::{compressor, eq, fader, registry, utility};
+use omega_dsp::simd::Level;
+use omega_engine::prepare::{Conductor, NodeSetup, Notification, ParamSetup, Plan};
+use omega_engine::{LanePoint, LaneShape, LoopRange};
+use omega_graph::{EdgeId, EdgeSpec, GraphSpec, MeterId, MeterSpec, NodeId, NodeSpec, Port, Role};
+use omega_processor::{PrepareConfig, Processor};
+use omega_rt::{Owned, PcmSource, RamPcm};
+use omega_testkit::random::Random;
+
+use crate::Outcome;
+
+/// Buses that the tracks are spread over.
+const BUSES: u64 = 8;
+const MASTER: u64 = 100;
+const OUTPUT: u64 = 101;
+/// Ids of a track's nodes: so many for each track.
+const WIDTH: u64 = 16;
+
+/// Places of a track's nodes among its ids, in the order of the signal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Place {
+    Clips,
+    Gain,
+    Equaliser,
+    Compressor,
+    Fader,
+}
+
+impl Place {
+    const ALL: [Self; 5] = [Self::Clips, Self::Gain, Self::Equaliser, Self::Compressor, Self::Fader];
+
+    fn device(self) -> Option<&'static str> {
+        match self {
+            Self::Clips => None,
+            Self::Gain => Some(utility::KEY),
+            Self::Equaliser => Some(eq::KEY),
+            Self::Compressor => Some(compressor::KEY),
+            Self::Fader => Some(fader::FADER),
+        }
+    }
+}
+
+/// One track.
+#[derive(Clone, Debug)]
+struct Track {
+    number: u64,
+    bus: u64,
+    /// Where the compressor listens, if not to its own input.
+    side: Option<u64>,
+    places: Vec<Place>,
+    params: BTreeMap<(Place, String), f64>,
+    automated: bool,
+}
+
+impl Track {
+    fn new(number: u64) -> Self {
+        let mut track = Self {
+            number,
+            bus: number % BUSES,
+            side: None,
+            places: Place::ALL.to_vec(),
+            params: BTreeMap::new(),
+            automated: false,
+        };
+        track.set(Place::Gain, "gain", -3.0);
+        let bands =
+            [("band1", 100.0, 2.0), ("band2", 400.0, -3.0), ("band3", 2000.0, 2.0), ("band4", 8000.0, -2.0)];
+        for (band, hertz, decibels) in bands {
+            for (key, value) in [("on", 1.0), ("shape", 0.0), ("freq", hertz), ("gain", decibels), ("q", 0.9)]
+            {
+                track.set(Place::Equaliser, &format!("{band}.{key}"), value);
+            }
+        }
+        for (key, value) in [("threshold", -24.0), ("ratio", 3.0), ("knee", 0.0), ("attack", 10.0)] {
+            track.set(Place::Compressor, key, value);
+        }
+        // Pans from −0.8 to 0.8.
+        track.set(Place::Fader, "pan", ((number * 37 % 21) as f64 - 10.0) * 0.08);
+        track
+    }
+
+    fn set(&mut self, place: Place, key: &str, value: f64) {
+        self.params.insert((place, key.to_owned()), value);
+    }
+
+    fn node(&self, place: Place) -> u64 {
+        (self.number + 8) * WIDTH + place as u64
+    }
+}
+
+/// The desk, and what it plays.
+pub struct Desk {
+    tracks: Vec<Track>,
+    next: u64,
+    usual: usize,
+    latencies: BTreeMap<NodeId, u32>,
+    material: Vec<[Arc<[f32]>; 2]>,
+    rate: u32,
+    /// The transport may stand since the last edit.
+    stopped: bool,
+    /// Devices that failed.
+    pub failures: Vec<String>,
+}
+
+impl Desk {
+    /// `tracks` tracks at `rate` frames per second, each with `frames` frames of noise of its own that is repeated.
+    pub fn new(tracks: usize, rate: u32, frames: usize) -> Self {
+        let mut random = Random::new(1);
+        let mut noise = || -> Arc<[f32]> { (0..frames).map(|_| random.value(-0.1, 0.1)).collect() };
+        Self {
+            tracks: (0..tracks as u64).map(Track::new).collect(),
+            next: tracks as u64,
+            usual: tracks,
+            latencies: BTreeMap::new(),
+            material: (0..tracks.max(1)).map(|_| [noise(), noise()]).collect(),
+            rate,
+            stopped: false,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Sends the desk as it is, without a transition, and plays.
+    pub fn begin(&self, conductor: &mut Conductor) -> Outcome {
+        let plan = self.plan(conductor)?;
+        conductor.begin(plan)?;
+        conductor.play();
+        Ok(())
+    }
+
+    /// Takes back what the audio thread no longer needs, and follows devices whose latency has changed.
+    pub fn poll(&mut self, conductor: &mut Conductor) -> Outcome {
+        let mut stale = false;
+        for told in conductor.poll() {
+            match told {
+                Notification::LatencyChanged { node, frames } => {
+                    stale |= self.latencies.insert(node, frames) != Some(frames);
+                }
+                Notification::Failed { node, code } => {
+                    self.failures.push(format!("node {} failed with {code}", node.0));
+                }
+            }
+        }
+        if stale {
+            let plan = self.plan(conductor)?;
+            conductor.update(plan)?;
+        }
+        Ok(())
+    }
+
+    /// Reads every meter and the status, as a window does.
+    pub fn look(&self, conductor: &mut Conductor) -> f32 {
+        let peak = conductor.meters().values().map(|meter| meter.take().peak).fold(0.0, f32::max);
+        let _ = conductor.status();
+        peak
+    }
+
+    // --- Edits ----------------------------------------------------------------------------------------------------
+
+    /// One random edit of the desk, or one command of the transport.
+    pub fn edit(&mut self, random: &mut Random, conductor: &mut Conductor) -> Outcome {
+        let index = random.index(self.tracks.len());
+        let most = self.usual + 4;
+        let mut graph = true;
+        if std::mem::take(&mut self.stopped) {
+            conductor.play();
+        }
+        match random.index(14) {
+            0 if self.tracks.len() < most => {
+                self.tracks.push(Track::new(self.next));
+                self.next += 1;
+            }
+            1 if self.tracks.len() > self.usual => self.remove(index),
+            2 | 3 => self.toggle(index, [Place::Gain, Place::Equaliser, Place::Compressor][random.index(3)]),
+            4 => self.tracks[index].bus = random.index(usize::try_from(BUSES)?) as u64,
+            5 => self.tracks[index].automated = random.once_in(2),
+            6 => {
+                let other = self.tracks[random.index(self.tracks.len())].number;
+                let own = self.tracks[index].number;
+                // From a track before this one, so that no cycle can come about.
+                self.tracks[index].side = (other < own).then_some(other);
+            }
+            7 => {
+                let value = random.index(6) as f64;
+                self.tracks[index].set(Place::Compressor, "lookahead", value);
+            }
+            8 => self.exchange(index, random, conductor)?,
+            9 | 10 => self.turn(index, random),
+            _ => {
+                graph = false;
+                transport(random, conductor);
+                self.stopped = true;
+            }
+        }
+        if graph {
+            let plan = self.plan(conductor)?;
+            conductor.update(plan)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, index: usize) {
+        let gone = self.tracks.remove(index).number;
+        self.tracks.iter_mut().filter(|track| track.side == Some(gone)).for_each(|track| track.side = None);
+    }
+
+    /// Takes a device out of a track, or puts back the one that is missing: never more than one is, so that the load stays.
+    fn toggle(&mut self, index: usize, place: Place) {
+        match self.tracks.iter_mut().find(|track| track.places.len() < Place::ALL.len()) {
+            Some(track) => track.places = Place::ALL.to_vec(),
+            None => self.tracks[index].places.retain(|other| *other != place),
+        }
+    }
+
+    /// Another play list for a track: other clips of the same source.
+    fn exchange(&mut self, index: usize, random: &mut Random, conductor: &mut Conductor) -> Outcome {
+        let track = &self.tracks[index];
+        let list = self.play_list(track, random.within(0, 5000))?;
+        conductor.exchange(NodeId(track.node(Place::Clips)), ClipReader::payload(list));
+        Ok(())
+    }
+
+    fn turn(&mut self, index: usize, random: &mut Random) {
+        let track = &mut self.tracks[index];
+        match random.index(4) {
+            0 => track.set(Place::Fader, "pan", f64::from(random.value(-1.0, 1.0))),
+            1 => track.set(Place::Gain, "gain", f64::from(random.value(-12.0, 0.0))),
+            2 => track.set(Place::Equaliser, "band2.freq", f64::from(random.value(200.0, 900.0))),
+            _ => track.set(Place::Compressor, "threshold", f64::from(random.value(-40.0, -10.0))),
+        }
+    }
+
+    // --- The graph ------------------------------------------------------------------------------------------------
+
+    fn config(&self) -> PrepareConfig {
+        PrepareConfig { sample_rate: self.rate, inputs: 2, outputs: 2 }
+    }
+
+    fn spec(&self) -> GraphSpec {
+        let mut spec = GraphSpec::default();
+        for track in &self.tracks {
+            self.strip(track, &mut spec);
+        }
+        for bus in 0..BUSES {
+            spec.nodes.push(NodeSpec::new(NodeId(bus), format!("bus {bus}"), Role::Sum, 2));
+            spec.edges.push(EdgeSpec::new(EdgeId(bus), NodeId(bus), NodeId(MASTER)));
+        }
+        spec.nodes.push(NodeSpec::new(NodeId(MASTER), "master", Role::Processor, 2));
+        spec.nodes.push(NodeSpec::new(NodeId(OUTPUT), "output", Role::Output { first: 0 }, 2));
+        spec.edges.push(EdgeSpec::new(EdgeId(MASTER), NodeId(MASTER), NodeId(OUTPUT)));
+        let faders = self.tracks.iter().map(|track| track.node(Place::Fader));
+        let metered = faders.chain(0..BUSES).chain([MASTER]);
+        spec.meters = metered.map(|id| MeterSpec { id: MeterId(id), node: NodeId(id) }).collect();
+        spec
+    }
+
+    fn strip(&self, track: &Track, spec: &mut GraphSpec) {
+        let mut last = None;
+        for place in &track.places {
+            let id = track.node(*place);
+            let node = NodeSpec::new(NodeId(id), format!("{place:?} {}", track.number), Role::Processor, 2);
+            let side = track.side.filter(|_| *place == Place::Compressor);
+            spec.nodes.push(NodeSpec {
+                inputs: if last.is_none() { 0 } else { 2 },
+                aux: side.iter().map(|_| 2).collect(),
+                latency: self.latencies.get(&NodeId(id)).copied().unwrap_or(0),
+                batch: (*place != Place::Clips).then_some(*place as u64),
+                ..node
+            });
+            if let Some(last) = last {
+                spec.edges.push(EdgeSpec::new(EdgeId(id), NodeId(last), NodeId(id)));
+            }
+            if let Some(side) = side {
+                let from = NodeId((side + 8) * WIDTH + Place::Clips as u64);
+                let edge = EdgeSpec::new(EdgeId(id + WIDTH / 2), from, NodeId(id));
+                spec.edges.push(EdgeSpec { port: Port::Aux(0), ..edge });
+            }
+            last = Some(id);
+        }
+        let fader = track.node(Place::Fader);
+        spec.edges.push(EdgeSpec::new(EdgeId(fader + WIDTH / 2), NodeId(fader), NodeId(track.bus)));
+    }
+
+    fn plan(&self, conductor: &Conductor) -> Outcome<Plan> {
+        let mut plan = Plan { spec: self.spec(), ..Plan::default() };
+        let needs = conductor.needs(&plan.spec);
+        let strips = self.tracks.iter().flat_map(|track| {
+            track.places.iter().map(move |place| (track.node(*place), Some((track, *place))))
+        });
+        for (id, strip) in strips.chain([(MASTER, None)]) {
+            let id = NodeId(id);
+            let params = params(strip);
+            if needs.contains(&id) {
+                let processor = self.processor(strip)?;
+                plan.setups.insert(id, NodeSetup { processor: Some(processor), params: params.clone() });
+            }
+            plan.params.insert(id, params);
+        }
+        Ok(plan)
+    }
+
+    fn processor(&self, strip: Option<(&Track, Place)>) -> Outcome<Box<dyn Processor>> {
+        let key = match strip {
+            None => Some(fader::FADER),
+            Some((_, place)) => place.device(),
+        };
+        if let Some(key) = key {
+            return Ok(registry::build(key, &self.config(), Level::detect())?);
+        }
+        let (track, _) = strip.ok_or("the master has no clips")?;
+        let config = PrepareConfig { inputs: 0, ..self.config() };
+        let mut reader = ClipReader::new(&config, Level::detect());
+        reader.exchange(&mut *ClipReader::payload(self.play_list(track, 0)?));
+        Ok(Box::new(reader))
+    }
+
+    /// The track's material again and again, from `offset` frames of it on.
+    fn play_list(&self, track: &Track, offset: i64) -> Outcome<PlayList> {
+        let number = usize::try_from(track.number)?;
+        let sides = self.material.get(number % self.material.len()).ok_or("no material")?;
+        let frames = i64::try_from(sides[0].len())?;
+        let source = track.number;
+        let mut segment = Segment::new(source, 0, 1 << 50, offset);
+        segment.repeat = (frames - offset).max(1000);
+        let pcm: Box<dyn PcmSource> = Box::new(RamPcm::new(sides.iter().map(Arc::clone)));
+        Ok(PlayList::build(vec![segment], vec![(source, Owned::from(pcm))])?)
+    }
+}
+
+/// A command of the transport.
+fn transport(random: &mut Random, conductor: &mut Conductor) {
+    match random.index(5) {
+        0 => conductor.locate(random.within(0, 1_000_000)),
+        1 => conductor.stop(),
+        2 => {
+            let begin = random.within(0, 500_000);
+            conductor.set_loop(LoopRange::new(begin, begin + random.within(100, 50_000)));
+        }
+        3 => conductor.set_loop(None),
+        _ => conductor.play(),
+    }
+}
+
+/// Parameters of a node: the device's defaults, or what the track says.
+fn params(strip: Option<(&Track, Place)>) -> Vec<ParamSetup> {
+    let key = strip.map_or(Some(fader::FADER), |(_, place)| place.device());
+    let Some(descriptor) = key.and_then(registry::descriptor) else { return Vec::new() };
+    let setup = |info: &omega_processor::ParamInfo| {
+        let own = strip
+            .and_then(|(track, place)| track.params.get(&(place, info.key.clone().into_owned())).copied());
+        #[allow(clippy::cast_possible_truncation, reason = "parameters are f32 in the engine")]
+        let value = info.clamp(own.unwrap_or(info.default)) as f32;
+        let automated = strip.is_some_and(|(track, place)| track.automated && place == Place::Fader);
+        let point = |(frame, value)| LanePoint { frame, value, shape: LaneShape::Linear };
+        let lane = if automated && info.key == "pan" {
+            (0..20).map(|n| point((f64::from(n) * 7000.5, if n % 2 == 0 { -0.7 } else { 0.7 }))).collect()
+        } else {
+            Vec::new()
+        };
+        ParamSetup { lane, ..ParamSetup::new(value, info.smoothing) }
+    };
+    descriptor.params.iter().map(setup).collect()
+}

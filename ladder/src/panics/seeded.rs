@@ -1,0 +1,67 @@
+//! Processors that could panic or allocate, two calls deep: what the walk must find.
+#![allow(non_camel_case_types, reason = "named as on the command line")]
+
+use omega_processor::{ProcessBlock, Processor, Status};
+
+/// The faults by name.
+pub const NAMES: [&str; 3] = ["index", "division", "allocation"];
+
+/// Reads beyond the end of a slice when told to.
+#[derive(Debug)]
+pub struct index(pub usize);
+
+/// Divides by zero when told to.
+#[derive(Debug)]
+pub struct division(pub usize);
+
+/// Grows a vector.
+#[derive(Debug)]
+pub struct allocation(pub Vec<f32>);
+
+#[inline(never)]
+fn read(values: &[f32], at: usize) -> f32 {
+    values[at]
+}
+
+#[inline(never)]
+fn divide(frames: usize, by: usize) -> usize {
+    frames / by
+}
+
+#[inline(never)]
+fn grow(values: &mut Vec<f32>) {
+    values.push(1.0);
+}
+
+impl Processor for index {
+    fn process(&mut self, block: &mut ProcessBlock<'_>) -> Status {
+        let at = self.0;
+        block.main.iter_mut().for_each(|channel| channel.fill(read(channel, at)));
+        Status::Sound
+    }
+
+    fn reset(&mut self) {}
+}
+
+impl Processor for division {
+    fn process(&mut self, block: &mut ProcessBlock<'_>) -> Status {
+        self.0 = divide(block.frames(), self.0);
+        Status::Sound
+    }
+
+    fn reset(&mut self) {}
+}
+
+impl Processor for allocation {
+    fn process(&mut self, _: &mut ProcessBlock<'_>) -> Status {
+        grow(&mut self.0);
+        Status::Sound
+    }
+
+    fn reset(&mut self) {}
+}
+
+/// One of each, so that they are in the program.
+pub fn all() -> Vec<Box<dyn Processor>> {
+    vec![Box::new(index(0)), Box::new(division(1)), Box::new(allocation(Vec::new()))]
+}

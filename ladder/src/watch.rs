@@ -1,0 +1,232 @@
+//! The engine as a callback, and what watches it there: guard, trap, faults, switches, processor time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use omega_audio_io::{AudioCallback, IoBlock};
+use omega_engine::{Executor, Slices};
+use omega_rt::RtScope;
+
+use crate::faults::{AFTER, Fault};
+use crate::system::{Trap, Usage, monotonic, thread_cpu};
+
+/// The audio thread's side of the product: the engine and nothing else, and a fault where one is seeded.
+pub struct Cycle {
+    executor: Executor,
+    fault: Option<Fault>,
+    blocks: u64,
+}
+
+impl Cycle {
+    /// Without a fault, or with one that strikes in each block from [`AFTER`] on.
+    pub fn new(executor: Executor, fault: Option<Fault>) -> Self {
+        Self { executor, fault, blocks: 0 }
+    }
+}
+
+impl AudioCallback for Cycle {
+    fn process(&mut self, io: &mut IoBlock<'_>) {
+        callback(&mut self.executor, io);
+        self.blocks += 1;
+        if let Some(fault) = self.fault.as_mut().filter(|_| self.blocks > AFTER) {
+            fault.strike(self.blocks);
+        }
+    }
+}
+
+/// What the product does in its callback, in a function of its own: [`panics`](crate::panics) begins to read here.
+#[inline(never)]
+fn callback(executor: &mut Executor, io: &mut IoBlock<'_>) {
+    let frames = io.frames;
+    let mut outside = Slices { inputs: io.inputs, outputs: io.outputs };
+    executor.process(&mut outside, frames);
+}
+
+/// A cycle that took longer than its period, or came too late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Late {
+    /// When it began, on the monotonic clock in nanoseconds.
+    pub begin: u64,
+    /// When it ended.
+    pub end: u64,
+    /// Processor time that it used.
+    pub cpu: u64,
+    /// Frames that were lost before it.
+    pub lost: i64,
+    /// Times that its processor was taken away while it ran.
+    pub involuntary: i64,
+}
+
+/// How many late cycles are kept; further ones are only counted.
+const LATES: usize = 4096;
+
+#[derive(Debug, Default)]
+struct LateCell {
+    begin: AtomicU64,
+    end: AtomicU64,
+    cpu: AtomicU64,
+    lost: AtomicI64,
+    involuntary: AtomicI64,
+}
+
+/// What was seen after the warm-up. The audio thread writes, all others read.
+#[derive(Debug)]
+pub struct Record {
+    cycles: AtomicU64,
+    allocations: AtomicU64,
+    frees: AtomicU64,
+    locks: AtomicU64,
+    faults: AtomicI64,
+    voluntary: AtomicI64,
+    involuntary: AtomicI64,
+    late: AtomicU64,
+    lates: Box<[LateCell]>,
+    /// Processor time of each cycle, in nanoseconds.
+    cpu: Box<[AtomicU32]>,
+}
+
+impl Record {
+    /// With room for the times of `cycles` cycles.
+    pub fn new(cycles: usize) -> Self {
+        Self {
+            cycles: AtomicU64::new(0),
+            allocations: AtomicU64::new(0),
+            frees: AtomicU64::new(0),
+            locks: AtomicU64::new(0),
+            faults: AtomicI64::new(0),
+            voluntary: AtomicI64::new(0),
+            involuntary: AtomicI64::new(0),
+            late: AtomicU64::new(0),
+            lates: (0..LATES).map(|_| LateCell::default()).collect(),
+            // Not zero: zeroed memory would be there only once it is written.
+            cpu: (0..cycles).map(|_| AtomicU32::new(u32::MAX)).collect(),
+        }
+    }
+
+    /// Cycles seen.
+    pub fn cycles(&self) -> u64 {
+        self.cycles.load(Relaxed)
+    }
+
+    /// What must be zero, by name.
+    pub fn counts(&self) -> [(&'static str, i64); 6] {
+        let of = |counter: &AtomicU64| i64::try_from(counter.load(Relaxed)).unwrap_or(i64::MAX);
+        [
+            ("allocations", of(&self.allocations)),
+            ("frees", of(&self.frees)),
+            ("locks", of(&self.locks)),
+            ("system-calls", i64::try_from(Trap::trapped().0).unwrap_or(i64::MAX)),
+            ("page-faults", self.faults.load(Relaxed)),
+            ("voluntary-switches", self.voluntary.load(Relaxed)),
+        ]
+    }
+
+    /// Times that the machine took the processor away within a cycle.
+    pub fn involuntary(&self) -> i64 {
+        self.involuntary.load(Relaxed)
+    }
+
+    /// Late cycles: how many, and the first of them.
+    pub fn lates(&self) -> (u64, Vec<Late>) {
+        let late = self.late.load(Relaxed);
+        let kept = self.lates.iter().take(usize::try_from(late).unwrap_or(LATES)).map(|cell| Late {
+            begin: cell.begin.load(Relaxed),
+            end: cell.end.load(Relaxed),
+            cpu: cell.cpu.load(Relaxed),
+            lost: cell.lost.load(Relaxed),
+            involuntary: cell.involuntary.load(Relaxed),
+        });
+        (late, kept.collect())
+    }
+
+    /// Processor times of the cycles in nanoseconds, sorted.
+    pub fn times(&self) -> Vec<u32> {
+        let count = usize::try_from(self.cycles()).unwrap_or(usize::MAX);
+        let mut times: Vec<u32> = self.cpu.iter().take(count).map(|time| time.load(Relaxed)).collect();
+        times.sort_unstable();
+        times
+    }
+
+    fn note_late(&self, late: Late) {
+        let index = usize::try_from(self.late.fetch_add(1, Relaxed)).unwrap_or(LATES);
+        if let Some(cell) = self.lates.get(index) {
+            cell.begin.store(late.begin, Relaxed);
+            cell.end.store(late.end, Relaxed);
+            cell.cpu.store(late.cpu, Relaxed);
+            cell.lost.store(late.lost, Relaxed);
+            cell.involuntary.store(late.involuntary, Relaxed);
+        }
+    }
+}
+
+/// Watches another callback.
+pub struct Watched<C> {
+    inner: C,
+    record: Arc<Record>,
+    trap: Option<Trap>,
+    warm_up: u64,
+    blocks: u64,
+}
+
+impl<C: AudioCallback> Watched<C> {
+    /// Records into `record` after `warm_up` blocks.
+    pub fn new(inner: C, record: Arc<Record>, warm_up: u64) -> Self {
+        Self { inner, record, trap: None, warm_up, blocks: 0 }
+    }
+
+    /// One cycle, watched. The measurements are outside of the trap: some of them are system calls.
+    fn watch(&mut self, io: &mut IoBlock<'_>, trap: &Trap) {
+        let usage = Usage::now();
+        let cpu = thread_cpu();
+        let begin = monotonic();
+        trap.arm();
+        let scope = RtScope::enter();
+        self.inner.process(io);
+        let counts = scope.counts();
+        drop(scope);
+        trap.disarm();
+        let end = monotonic();
+        let cpu = thread_cpu().saturating_sub(cpu);
+        let after = Usage::now();
+        let record = &*self.record;
+        record.allocations.fetch_add(counts.allocations, Relaxed);
+        record.frees.fetch_add(counts.frees, Relaxed);
+        record.locks.fetch_add(counts.locks, Relaxed);
+        record.faults.fetch_add(after.faults - usage.faults, Relaxed);
+        record.voluntary.fetch_add(after.voluntary - usage.voluntary, Relaxed);
+        let involuntary = after.involuntary - usage.involuntary;
+        record.involuntary.fetch_add(involuntary, Relaxed);
+        let cycle = record.cycles.load(Relaxed);
+        if let Some(time) = usize::try_from(cycle).ok().and_then(|cycle| record.cpu.get(cycle)) {
+            time.store(u32::try_from(cpu).unwrap_or(u32::MAX), Relaxed);
+        }
+        let period = io.frames as u64 * 1_000_000_000 / u64::from(io.rate.max(1));
+        if end - begin > period || io.flags.lost > 0 {
+            record.note_late(Late { begin, end, cpu, lost: io.flags.lost, involuntary });
+        }
+        record.cycles.store(cycle + 1, Relaxed);
+    }
+}
+
+impl<C: AudioCallback> AudioCallback for Watched<C> {
+    fn process(&mut self, io: &mut IoBlock<'_>) {
+        self.blocks += 1;
+        if self.blocks <= self.warm_up {
+            self.inner.process(io);
+            return;
+        }
+        // The trap belongs to the thread, so it is set up here, once.
+        let trap = match self.trap.take() {
+            Some(trap) => trap,
+            None => match Trap::new() {
+                Ok(trap) => trap,
+                Err(error) => {
+                    eprintln!("{error}");
+                    std::process::abort()
+                }
+            },
+        };
+        self.watch(io, &trap);
+        self.trap = Some(trap);
+    }
+}
