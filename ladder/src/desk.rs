@@ -142,8 +142,8 @@ impl Desk {
                 Notification::LatencyChanged { node, frames } => {
                     stale |= self.latencies.insert(node, frames) != Some(frames);
                 }
-                Notification::Failed { node, code } => {
-                    self.failures.push(format!("node {} failed with {code}", node.0));
+                Notification::Failed { node, fault } => {
+                    self.failures.push(format!("node {} failed: {fault:?}", node.0));
                 }
             }
         }
