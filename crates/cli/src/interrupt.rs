@@ -1,4 +1,4 @@
-//! Ctrl-C, and being asked to end.
+//! Ctrl-C, being asked to end, and files that may not grow.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,6 +11,14 @@ use crate::failure::Failure;
 
 /// What a shell makes of a program that Ctrl-C ended.
 const CODE: i32 = 130;
+
+/// Makes a file that may not grow further (`ulimit -f`) an error of the write, which is told, and not the end of the program.
+/// Where the system refuses, all stays as it was.
+pub fn outlive_file_limits() {
+    // The flag is never read: that there is a handler is what counts.
+    #[cfg(unix)]
+    let _ = register(signal_hook::consts::SIGXFSZ, Arc::default());
+}
 
 /// Knows whether the program was asked to end. Asked a second time, it ends at once.
 pub struct Interrupt(Arc<AtomicBool>);

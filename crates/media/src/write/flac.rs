@@ -24,7 +24,11 @@ impl EncodeError {
     pub fn named(self, path: &Path) -> WriteError {
         let path = path.to_path_buf();
         match self.0 {
-            flac_codec::Error::Io(error) => WriteError::Io { path, offset: 0, error },
+            flac_codec::Error::Io(error) => {
+                // The encoder does not say how far it came; what the file has by now is where it stopped.
+                let offset = std::fs::metadata(&path).map_or(0, |file| file.len());
+                WriteError::Io { path, offset, error }
+            }
             error => WriteError::Encode { path, what: error.to_string() },
         }
     }
