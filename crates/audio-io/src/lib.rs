@@ -30,6 +30,7 @@
 
 mod backend;
 mod callback;
+mod clock;
 mod config;
 pub mod doctor;
 mod events;
@@ -51,6 +52,7 @@ mod virtual_clock;
 
 pub use backend::{AudioBackend, prepare};
 pub use callback::{AudioCallback, HardwareTime, IoBlock, IoFlags, MAX_CHANNELS, MAX_PERIOD};
+pub use clock::nanoseconds;
 pub use config::{Backend, Connect, JackOptions, OpenError, RATES, StreamConfig};
 pub use events::{Event, EventReader};
 pub use hardware::{BackendReport, BackendState, HardwarePort, Offer, PortDirection, PortKind, hardware};

@@ -21,6 +21,9 @@ pub enum Fault {
     NotFinite,
     /// It put out more than [`RUNAWAY`].
     Runaway,
+    /// It took more than half of the time that there was, in [`STRIKES`](crate::STRIKES) late calls in a row. Only an engine with
+    /// a [`Clock`](crate::Clock) looks.
+    Overrun,
 }
 
 impl fmt::Display for Fault {
@@ -29,6 +32,7 @@ impl fmt::Display for Fault {
             Self::Stopped(code) => write!(f, "stopped working (code {code})"),
             Self::NotFinite => f.write_str("put out values that are no numbers (NaN or infinity)"),
             Self::Runaway => f.write_str("put out more than +60 dBFS"),
+            Self::Overrun => f.write_str("took more time than there was"),
         }
     }
 }

@@ -25,7 +25,7 @@ mod slot;
 mod timeline;
 
 pub use command::{Command, EngineEvent, EngineStatus};
-pub use executor::Executor;
+pub use executor::{Clock, Executor, STRIKES};
 pub use fault::{Fault, PARTING, RUNAWAY};
 pub use lane::{Lane, LanePoint, LaneShape};
 pub use outside::{Outside, Planar, Slices};

@@ -8,6 +8,10 @@ pub trait Outside {
     fn output(&mut self, channel: usize) -> &mut [f32];
     /// Number of output channels.
     fn outputs(&self) -> usize;
+    /// Whoever is outside waits for this call, so that nothing is lost by taking long: nobody is taken out for it.
+    fn waits(&self) -> bool {
+        false
+    }
 }
 
 /// An [`Outside`] in memory that the caller owns: planar, `frames` values for each channel.
@@ -44,6 +48,8 @@ pub struct Slices<'a, 'b> {
     pub inputs: &'a [&'b [f32]],
     /// Output channels.
     pub outputs: &'a mut [&'b mut [f32]],
+    /// See [`Outside::waits`].
+    pub waits: bool,
 }
 
 impl Outside for Slices<'_, '_> {
@@ -60,5 +66,9 @@ impl Outside for Slices<'_, '_> {
 
     fn outputs(&self) -> usize {
         self.outputs.len()
+    }
+
+    fn waits(&self) -> bool {
+        self.waits
     }
 }

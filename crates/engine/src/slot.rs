@@ -2,7 +2,7 @@
 
 use omega_dsp::kernels::{Kernels, Ramp};
 use omega_processor::{BatchFn, MAX_BLOCK, Params, Processor, Varying};
-use omega_rt::{AlignedBuffer, Owned};
+use omega_rt::{AlignedBuffer, LoadCell, Owned, Shared};
 
 use crate::timeline::Timeline;
 use crate::{FADE, Fault, Lane, PARTING, STRIDE};
@@ -72,7 +72,6 @@ pub(crate) struct When {
 }
 
 /// A node of a program.
-#[derive(Default)]
 pub(crate) struct Slot {
     pub(crate) processor: Option<Owned<dyn Processor>>,
     pub(crate) batch: Option<BatchFn>,
@@ -91,6 +90,8 @@ pub(crate) struct Slot {
     pub(crate) fault: Option<Fault>,
     /// Frames since then.
     pub(crate) parting: i64,
+    /// How much of the time it takes.
+    pub(crate) load: Shared<LoadCell>,
     /// The last good sample on each channel of the output.
     pub(crate) last: Owned<[f32]>,
     /// What the processor had to say when nobody could be told.

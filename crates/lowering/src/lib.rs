@@ -94,6 +94,8 @@ pub struct Param {
 pub struct NodePlan {
     /// For messages.
     pub name: String,
+    /// The track that it belongs to.
+    pub track: TrackId,
     /// What it runs.
     pub kind: Kind,
     /// What it is prepared for.

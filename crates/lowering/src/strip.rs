@@ -169,6 +169,7 @@ impl<'a> Lowering<'a> {
         self.out.spec.nodes.push(NodeSpec { inputs: 0, ..spec });
         let plan = NodePlan {
             name: format!("the clips of {}", track.name),
+            track: id.clone(),
             kind: Kind::Clips,
             config: self.config(0, track.channels),
             params: Vec::new(),
@@ -206,6 +207,7 @@ impl<'a> Lowering<'a> {
         }
         let plan = NodePlan {
             name: format!("{} on {}", descriptor.name, track.name),
+            track: device.track.clone(),
             kind: Kind::Device(device.kind.clone()),
             config: self.config(channels, channels),
             params,
@@ -253,7 +255,8 @@ impl<'a> Lowering<'a> {
         let spec = NodeSpec::new(node, name.clone(), Role::Processor, channels);
         self.out.spec.nodes.push(NodeSpec { aux: vec![channels], ..spec });
         let (kind, config) = (Kind::Device(BYPASS_DEVICE.to_owned()), self.config(channels, channels));
-        self.out.nodes.insert(node, NodePlan { name, kind, config, params });
+        let track = device.track.clone();
+        self.out.nodes.insert(node, NodePlan { name, track, kind, config, params });
         self.out.targets.insert(target, (node, 0));
         self.cable(wet, node, "wet", |edge| edge);
         self.cable(dry, node, "dry", |edge| EdgeSpec { port: Port::Aux(0), ..edge });
@@ -282,8 +285,8 @@ impl<'a> Lowering<'a> {
         self.out.spec.nodes.push(NodeSpec { outputs, ..spec });
         let (kind, config) =
             (Kind::Device(omega_devices::fader::FADER.to_owned()), self.config(channels, outputs));
-        let name = format!("the fader of {}", track.name);
-        self.out.nodes.insert(node, NodePlan { name, kind, config, params });
+        let (name, track) = (format!("the fader of {}", track.name), id.clone());
+        self.out.nodes.insert(node, NodePlan { name, track, kind, config, params });
         self.cable(pre, node, "fader", |edge| edge);
         (node, outputs)
     }
@@ -349,7 +352,7 @@ impl<'a> Lowering<'a> {
             let (kind, config) =
                 (Kind::Device(omega_devices::fader::SEND.to_owned()), self.config(channels, outputs));
             let name = format!("a send of {}", track.name);
-            self.out.nodes.insert(node, NodePlan { name, kind, config, params });
+            self.out.nodes.insert(node, NodePlan { name, track: id.clone(), kind, config, params });
             self.cable(source, node, "send", |edge| edge);
             let map = ChannelMap::fit(outputs, target.input.1);
             let feedback = send.feedback_delay.and_then(|delay| u32::try_from(delay.0).ok());

@@ -6,7 +6,7 @@
 //! | [`pool`] | [`BlockPool`]: fixed-size blocks, lock-free, O(1) | takes and gives back |
 //! | [`fifo`] | [`Producer`]/[`Consumer`]: every message counts, single or batched | both ends, wait-free |
 //! | [`latest`] | latest-value cells and [`AtomicF32`]: only the newest value counts | both ends, wait-free |
-//! | [`meter`] | [`PeakCell`]: peaks and energies for meters | writes |
+//! | [`meter`] | [`PeakCell`]: peaks and energies for meters; [`LoadCell`]: shares of time | writes |
 //! | [`pages`] | [`PagePool`](pages::PagePool): pages of samples that others fill anew | reads |
 //! | [`reclaim`] | [`Reclaim`]/[`Reclaimer`]: what is dropped elsewhere | gives away, wait-free |
 //! | [`pcm`] | [`PcmSource`]: recorded audio that another thread pages in | reads |
@@ -101,7 +101,7 @@ pub use denormals::FlushDenormals;
 pub use fifo::{Consumer, Producer};
 pub use guard::{RtCounts, RtScope};
 pub use latest::{AtomicF32, LatestReader, LatestWriter};
-pub use meter::{MeterReading, PeakCell};
+pub use meter::{LoadCell, LoadReading, MeterReading, PeakCell};
 pub use owned::{AlignedBuffer, Owned, Shared};
 pub use pcm::{PcmSource, RamPcm};
 pub use pool::{Block, BlockPool, PoolBox, PoolCache, SampleBlock};

@@ -144,6 +144,68 @@ impl PeakCell {
     }
 }
 
+/// What share of the time that there was something took: one writer (the audio thread), one reader. The totals are
+/// exact; a reading may be one update apart in what was spent and what there was. Share it as
+/// [`Shared`](crate::owned::Shared).
+///
+/// ```
+/// use omega_rt::meter::LoadCell;
+/// let cell = LoadCell::default();
+/// cell.add(20, 100);
+/// cell.add(60, 100);
+/// let reading = cell.take();
+/// assert_eq!((reading.average, reading.worst), (0.4, 0.6));
+/// assert_eq!(cell.take().worst, 0.0);
+/// ```
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct LoadCell {
+    spent: AtomicU64,
+    had: AtomicU64,
+    /// Bits of a non-negative `f32`.
+    worst: AtomicU32,
+    /// The totals at the last reading; only the reader uses them.
+    taken_spent: AtomicU64,
+    taken_had: AtomicU64,
+}
+
+/// Shares of the time that there was, since the last reading: 1 is all of it. Zero where nothing was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LoadReading {
+    /// On average.
+    pub average: f32,
+    /// In the worst case.
+    pub worst: f32,
+}
+
+impl LoadCell {
+    /// Adds that `spent` of `had` (in one unit of the caller's) was used up. Real-time safe. For one thread at a time.
+    #[inline]
+    pub fn add(&self, spent: u64, had: u64) {
+        self.spent.store(self.spent.load(Ordering::Relaxed).wrapping_add(spent), Ordering::Relaxed);
+        self.had.store(self.had.load(Ordering::Relaxed).wrapping_add(had), Ordering::Relaxed);
+        self.worst.fetch_max(share(spent, had).to_bits(), Ordering::Relaxed);
+    }
+
+    /// Takes what was added since the last reading. Real-time safe as well. For one thread at a time.
+    pub fn take(&self) -> LoadReading {
+        let since = |total: &AtomicU64, taken: &AtomicU64| {
+            let now = total.load(Ordering::Relaxed);
+            now.wrapping_sub(taken.swap(now, Ordering::Relaxed))
+        };
+        let worst = f32::from_bits(self.worst.swap(0, Ordering::Relaxed));
+        let spent = since(&self.spent, &self.taken_spent);
+        LoadReading { average: share(spent, since(&self.had, &self.taken_had)), worst }
+    }
+}
+
+/// Zero of nothing.
+fn share(spent: u64, had: u64) -> f32 {
+    #[allow(clippy::cast_precision_loss, reason = "a share need not be exact")]
+    let share = spent as f32 / had as f32;
+    if had == 0 { 0.0 } else { share }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     #![allow(

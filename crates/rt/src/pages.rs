@@ -306,8 +306,9 @@ mod tests {
                 filler.join().unwrap();
             }
             running.store(false, Ordering::Relaxed);
-            let seen: u64 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
-            assert!(seen > 0, "no reader ever found a page");
+            for reader in readers {
+                assert!(reader.join().unwrap() > 0);
+            }
         });
     }
 }

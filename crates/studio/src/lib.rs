@@ -15,7 +15,7 @@ pub use demo::{DEMO_RATE, DemoError, demo};
 pub use files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 pub use import::{Import, ImportFailure, ImportOutcome, ImportProgress, Imported, import};
 pub use limits::use_all_files;
-pub use live::{PlayError, Player};
+pub use live::{Loads, PlayError, Player};
 pub use render::{
     Blocks, LONGEST_TAIL, Progress, QUIET, RenderError, RenderRequest, Rendered, Sink, Tail, render,
 };

@@ -1,6 +1,8 @@
 //! Playing through hardware.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omega_audio_io::{
@@ -8,9 +10,9 @@ use omega_audio_io::{
 };
 use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, Notification, engine};
-use omega_engine::{EngineStatus, Executor, LoopRange, Slices};
+use omega_engine::{Clock, EngineStatus, Executor, LoopRange, Slices};
 use omega_lowering::{Lowered, Purpose};
-use omega_rt::MeterReading;
+use omega_rt::{LoadCell, LoadReading, MeterReading, Shared};
 use omega_session::model::{Project, TrackId};
 
 use crate::sound::{Sound, SoundError};
@@ -49,7 +51,8 @@ struct Cycle {
 impl AudioCallback for Cycle {
     fn process(&mut self, io: &mut IoBlock<'_>) {
         let frames = io.frames;
-        let mut outside = Slices { inputs: io.inputs, outputs: io.outputs };
+        let waits = io.flags.freewheel;
+        let mut outside = Slices { inputs: io.inputs, outputs: io.outputs, waits };
         self.executor.process(&mut outside, frames);
     }
 }
@@ -62,6 +65,16 @@ pub struct Player {
     sources: Streaming,
     stale: bool,
     failed: Vec<String>,
+    load: Arc<LoadCell>,
+}
+
+/// What share of the time that there is the sound takes, since the last reading. 1 is all of it: the sound drops out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loads {
+    /// The whole cycle of the engine.
+    pub engine: LoadReading,
+    /// The nodes of each track, measured in some of the cycles. The worst is that of each node, added up.
+    pub tracks: BTreeMap<TrackId, LoadReading>,
 }
 
 impl Player {
@@ -83,11 +96,17 @@ impl Player {
         if hardware != session {
             return Err(PlayError::Rate { hardware, session });
         }
-        let (executor, control) = engine(level);
+        let (mut executor, control) = engine(level);
+        let load = Arc::new(LoadCell::default());
+        let clock =
+            Clock { now: omega_audio_io::nanoseconds, ticks_per_second: 1_000_000_000, sample_rate: session };
+        // The first look sets the clock's origin, off the audio thread.
+        (clock.now)();
+        executor.watch(clock, Shared::from(Arc::clone(&load)));
         let mut sound = Sound::new(Conductor::new(control, session), level, Purpose::Play);
         sound.update(project, root, &sources)?;
         let stream = prepared.start(Box::new(Cycle { executor }))?;
-        Ok(Self { sound, stream, sources, stale: false, failed: Vec::new() })
+        Ok(Self { sound, stream, sources, stale: false, failed: Vec::new(), load })
     }
 
     /// Goes over to an edited project. What is not touched by the edits is not touched in the sound. While an earlier
@@ -183,6 +202,21 @@ impl Player {
     pub fn take_meter(&mut self, track: &TrackId) -> Option<MeterReading> {
         let id = self.sound.lowered()?.meters.get(track)?;
         Some(self.sound.conductor.meters().get(id)?.take())
+    }
+
+    /// What share of the time that there is the sound took since the last call, as a whole and track by track.
+    #[must_use]
+    pub fn take_loads(&mut self) -> Loads {
+        let mut tracks: BTreeMap<TrackId, LoadReading> = BTreeMap::new();
+        for (node, cell) in self.sound.conductor.loads() {
+            let Some(plan) = self.sound.lowered().and_then(|lowered| lowered.nodes.get(node)) else {
+                continue;
+            };
+            let (reading, track) = (cell.take(), tracks.entry(plan.track.clone()).or_default());
+            track.average += reading.average;
+            track.worst += reading.worst;
+        }
+        Loads { engine: self.load.take(), tracks }
     }
 
     /// What plays.

@@ -29,10 +29,10 @@ pub enum SoundError {
         why: String,
     },
     /// The clips of a track cannot be played.
-    #[error("track \"{track}\": {why}")]
+    #[error("{name}: {why}")]
     Clips {
-        /// The track.
-        track: String,
+        /// Which track's.
+        name: String,
         /// What is wrong.
         why: String,
     },
@@ -156,7 +156,7 @@ impl Sound {
         let segments =
             list.iter().filter(|(_, media)| readable(media)).map(|(segment, _)| segment.clone()).collect();
         let built = PlayList::build(segments, opened)
-            .map_err(|why| SoundError::Clips { track: node.name.clone(), why: why.to_string() })?;
+            .map_err(|why| SoundError::Clips { name: node.name.clone(), why: why.to_string() })?;
         Ok(if sources.waits() { built.waiting() } else { built })
     }
 }

@@ -27,6 +27,7 @@ fn playing_gives_the_bytes_of_a_render() {
 
     let clock = VirtualClock::new();
     clock.set_blocks(BlockSizes::Random { seed: 5, max: 700 });
+    clock.set_freewheel(true);
     clock.capture();
     let config =
         StreamConfig { backend: Backend::Virtual(clock.clone()), inputs: 0, ..StreamConfig::default() };
@@ -51,5 +52,28 @@ fn playing_gives_the_bytes_of_a_render() {
     for (heard, rendered) in heard.iter().zip(&rendered) {
         assert!(heard[done.latency as usize..wanted] == rendered[..], "played and rendered sound differ");
     }
+    player.close();
+}
+
+#[test]
+fn the_load_of_each_track_that_sounds_is_told() {
+    let root = tempfile::tempdir().expect("a folder");
+    let project = session(root.path());
+    let clock = VirtualClock::new();
+    let config =
+        StreamConfig { backend: Backend::Virtual(clock.clone()), inputs: 0, ..StreamConfig::default() };
+    let sources = Streaming::new(&stream::StreamConfig::default()).expect("threads");
+    let mut player = Player::open(&project, root.path(), sources, &config, Level::detect()).expect("opened");
+    player.play();
+    for _ in 0..400 {
+        clock.run_frames(256);
+        player.poll();
+    }
+    let loads = player.take_loads();
+    assert!(loads.engine.average > 0.0 && loads.engine.worst >= loads.engine.average, "{loads:?}");
+    for (id, track) in project.tracks() {
+        assert!(loads.tracks.get(id).is_some_and(|load| load.average > 0.0), "{}: {loads:?}", track.name);
+    }
+    assert_eq!(player.take_loads().engine.average, 0.0, "taken");
     player.close();
 }

@@ -126,7 +126,7 @@ fn roll(
     let begun = Instant::now();
     let mut events = player.events();
     let live = !output.quiet && std::io::stderr().is_terminal();
-    let mut peak = 0.0f32;
+    let (mut peak, mut load) = (0.0f32, 0.0f32);
     let ended = loop {
         if let Some(gone) = told(&mut events, output) {
             break Err(gone);
@@ -138,8 +138,9 @@ fn roll(
         let position = player.status().position;
         let meter = player.take_meter(&TrackId::master()).map_or(0.0, |meter| meter.peak);
         peak = meter.max(peak * 0.8);
+        load = player.take_loads().engine.worst.max(load * 0.95);
         if live {
-            draw(position, peak, map);
+            draw(position, peak, load, map);
         }
         let over = until.limit.is_some_and(|limit| begun.elapsed() >= limit);
         let end = until.limit.is_none() && until.end.is_some_and(|end| position >= end.max(until.from));
@@ -171,15 +172,16 @@ fn told(events: &mut EventReader, output: &Output) -> Option<Failure> {
     }
 }
 
-/// Position and level, on one line that is written over.
-fn draw(position: i64, peak: f32, map: &TempoMap) {
+/// Position, level and load, on one line that is written over.
+fn draw(position: i64, peak: f32, load: f32, map: &TempoMap) {
     let bbt = map.to_bbt(map.to_tick(Frames(position)));
     let seconds = position as f64 / map.rate().as_f64();
     let width = bar_width(peak);
     let mut line = std::io::stderr().lock();
     // A line that cannot be drawn is drawn again a moment later.
-    let _ =
-        write!(line, "\r{:>4}|{}  {seconds:>8.2} s  [{:<40}]\x1b[K", bbt.bar, bbt.beat, "=".repeat(width));
+    let (bar, beat, percent) = (bbt.bar, bbt.beat, load * 100.0);
+    let meter = "=".repeat(width);
+    let _ = write!(line, "\r{bar:>4}|{beat}  {seconds:>8.2} s  [{meter:<40}]  load {percent:>3.0} %\x1b[K");
     let _ = line.flush();
 }
 

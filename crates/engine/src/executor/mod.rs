@@ -1,18 +1,22 @@
-//! The audio cycle: this file has its frame, [`commands`] what is asked of it, [`steps`] and [`nodes`] the work of a block.
+//! The audio cycle: this file has its frame, [`commands`] what is asked of it, [`steps`] and [`nodes`] the work of a block,
+//! [`watch`] the time that it takes.
 
 mod commands;
 mod nodes;
 mod steps;
+mod watch;
 
 use omega_dsp::kernels::Kernels;
 use omega_processor::{Event, EventKind, MAX_BATCH, MAX_BLOCK};
-use omega_rt::{Consumer, FlushDenormals, LatestWriter, Owned, Producer};
+use omega_rt::{Consumer, FlushDenormals, LatestWriter, LoadCell, Owned, Producer, Shared};
 
 use crate::mix::FadeGains;
 use crate::slot::{Table, When};
 use crate::timeline::Timeline;
-use crate::{Command, DECLICK, EngineEvent, EngineStatus, FADE, Outside, Program};
+use crate::{Command, DECLICK, EngineEvent, EngineStatus, FADE, Fault, Outside, Program};
 use commands::Leap;
+use watch::Watch;
+pub use watch::{Clock, STRIKES};
 
 /// Events for nodes that one block can hold.
 const EVENTS: usize = 256;
@@ -48,6 +52,7 @@ pub struct Executor {
     untold: bool,
     missing: u64,
     dropped: u64,
+    watch: Option<Watch>,
 }
 
 /// The ends of the FIFOs and cells that belong to the audio thread.
@@ -86,7 +91,16 @@ impl Executor {
             untold: false,
             missing: 0,
             dropped: 0,
+            watch: None,
         }
+    }
+
+    /// From now on the engine looks at `clock`: it measures how much of the time that there is it takes, as a whole (in
+    /// `load`) and node by node ([`Conductor::loads`](crate::prepare::Conductor::loads)), and takes out a node that takes too
+    /// much, see [`Fault::Overrun`]. Without a clock, as in a render, there is all the time in the world. Call it off the
+    /// audio thread, and keep a clone of `load` there.
+    pub fn watch(&mut self, clock: Clock, load: Shared<LoadCell>) {
+        self.watch = Some(Watch::new(clock, load));
     }
 
     /// One call of the hardware, or of whoever renders: `frames` frames, any number.
@@ -94,6 +108,9 @@ impl Executor {
     /// Real-time safe. Outputs are overwritten, all of them; denormals are flushed to zero for the duration.
     pub fn process<O: Outside>(&mut self, outside: &mut O, frames: usize) {
         let _flush = FlushDenormals::enter();
+        if let Some(watch) = &mut self.watch {
+            watch.begin();
+        }
         for channel in 0..outside.outputs() {
             outside.output(channel).fill(0.0);
         }
@@ -109,6 +126,9 @@ impl Executor {
             if self.land() || self.time - self.adopted == FADE {
                 self.take_commands();
             }
+        }
+        if let Some(culprit) = self.watch.as_mut().and_then(|watch| watch.end(frames, outside.waits())) {
+            self.take_out(culprit, Fault::Overrun);
         }
         self.tell();
         self.report();

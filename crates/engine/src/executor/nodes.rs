@@ -1,6 +1,6 @@
 //! Processing nodes: one by one, or several of a kind in lanes.
 
-use omega_graph::{PortBuffer, ScheduledNode};
+use omega_graph::{NodeId, PortBuffer, ScheduledNode};
 use omega_processor::{
     BatchItem, Channels, ChannelsRef, Event, EventKind, MAX_BATCH, ProcessBlock, Status, Transport,
 };
@@ -158,6 +158,17 @@ impl Executor {
         }
     }
 
+    /// Takes a node out of the sound from the next block on.
+    pub(super) fn take_out(&mut self, id: NodeId, fault: Fault) {
+        let program = &mut *self.program;
+        let Some(index) = program.schedule.nodes.iter().position(|node| node.id == id) else { return };
+        let slot = program.slots.get_mut(index).and_then(Option::as_deref_mut);
+        if let Some(slot) = slot.filter(|slot| slot.fault.is_none()) {
+            slot.parting = 0;
+            (slot.fault, slot.untold.fault, self.untold) = (Some(fault), Some(fault), true);
+        }
+    }
+
     /// Notes how a node's block went, and lets nothing go on that would spoil what comes after.
     fn conclude(&mut self, node: u32, outcome: Outcome, frames: usize) {
         let program = &mut *self.program;
@@ -190,7 +201,7 @@ impl Executor {
         };
         if let Some((at, fault)) = bad {
             (slot.fault, slot.untold.fault, self.untold) = (Some(fault), Some(fault), true);
-            take_out(slot, scheduled, &mut program.slab, at, frames);
+            depart(slot, scheduled, &mut program.slab, at, frames);
         }
         if let Some(latency) = outcome.latency {
             (slot.untold.latency, self.untold) = (Some(latency), true);
@@ -198,8 +209,8 @@ impl Executor {
     }
 }
 
-/// Takes a node out of the sound from frame `at` of the block on, with a fade from its last good sample.
-fn take_out(slot: &mut Slot, node: &ScheduledNode, slab: &mut Slab, at: usize, frames: usize) {
+/// A node is out of the sound from frame `at` of the block on, after a fade from its last good sample.
+fn depart(slot: &mut Slot, node: &ScheduledNode, slab: &mut Slab, at: usize, frames: usize) {
     let channels = slab.port_mut(output(node)).chunks_exact_mut(STRIDE);
     for (channel, last) in channels.zip(slot.last.iter_mut()) {
         let (good, bad) = channel.split_at_mut(at.min(channel.len()));

@@ -4,6 +4,7 @@ use omega_dsp::kernels::Ramp;
 use omega_graph::{PortBuffer, Step};
 
 use super::Executor;
+use super::watch::Watch;
 use crate::{DECLICK, Outside, RUNAWAY, STRIDE, mix};
 
 impl Executor {
@@ -21,8 +22,17 @@ impl Executor {
                     let terms = program.schedule.mix_inputs.get(begin..end).unwrap_or(&[]);
                     mix::run(self.kernels, &step, terms, program.slab.parts_mut(), &self.fades, frames);
                 }
-                Step::Process { first, count: 1 } => self.process_one(first, frames),
-                Step::Process { first, count } => self.process_batch(first, count, frames),
+                Step::Process { first, count } => {
+                    let began = self.watch.as_ref().and_then(Watch::look);
+                    if count == 1 {
+                        self.process_one(first, frames);
+                    } else {
+                        self.process_batch(first, count, frames);
+                    }
+                    if let Some(began) = began {
+                        self.time_taken(first, count, began, frames);
+                    }
+                }
                 Step::LineWrite { line, source } => self.line_write(line, source, frames),
                 Step::LineRead { tap, target } => self.line_read(tap, target, frames),
                 Step::Meter { meter, source, arrival } => self.meter(meter, source, arrival, frames),
@@ -31,6 +41,20 @@ impl Executor {
                     self.output(outside, source, first, begin..begin + frames, declicks);
                 }
             }
+        }
+    }
+
+    /// Notes what the nodes of a step took since `began`; those that went side by side took an equal share each.
+    fn time_taken(&mut self, first: u32, count: u32, began: u64, frames: usize) {
+        let Some(watch) = &mut self.watch else { return };
+        let (each, had) = (watch.since(began) / u64::from(count.max(1)), watch.time_of(frames));
+        let program = &mut *self.program;
+        for index in first..first.saturating_add(count) {
+            let id = program.schedule.nodes.get(index as usize).map(|node| node.id);
+            let slot = program.slots.get_mut(index as usize).and_then(Option::as_deref_mut);
+            let Some((id, slot)) = id.zip(slot) else { continue };
+            slot.load.add(each, had);
+            watch.took(id, each);
         }
     }
 

@@ -14,7 +14,7 @@ use omega_graph::{
 use omega_processor::EventKind;
 use omega_rt::Owned;
 
-use super::{Control, Inventory, MeterBank, NodeSetup, ParamSetup, lane, program};
+use super::{Cells, Control, Inventory, LoadBank, MeterBank, NodeSetup, ParamSetup, lane, program};
 use crate::slot::MAX_VARYING;
 use crate::{Command, EngineEvent, EngineStatus, Fault, LoopRange};
 
@@ -60,7 +60,7 @@ pub enum Notification {
 pub struct Conductor {
     control: Control,
     sample_rate: u32,
-    meters: MeterBank,
+    cells: Cells,
     /// What was sent last.
     spec: GraphSpec,
     schedule: Schedule,
@@ -91,7 +91,7 @@ impl Conductor {
         Self {
             control,
             sample_rate,
-            meters: MeterBank::new(),
+            cells: Cells::default(),
             spec: GraphSpec::default(),
             schedule: Schedule::default(),
             inventory: Inventory::default(),
@@ -223,7 +223,13 @@ impl Conductor {
     /// Meters of the schedule sent last, and older ones that somebody still holds.
     #[must_use]
     pub fn meters(&self) -> &MeterBank {
-        &self.meters
+        &self.cells.meters
+    }
+
+    /// Loads of the nodes that run. All zero unless the executor looks at a clock.
+    #[must_use]
+    pub fn loads(&self) -> &LoadBank {
+        &self.cells.loads
     }
 
     /// The graph sent last.
@@ -289,7 +295,7 @@ impl Conductor {
             self.params.insert(id, setups.get(&id).map(|setup| setup.params.clone()).unwrap_or_default());
         }
         let (program, inventory) =
-            program(schedule, setups, &self.inventory, &mut self.meters, self.sample_rate);
+            program(schedule, setups, &self.inventory, &mut self.cells, self.sample_rate);
         self.inventory = inventory;
         self.send(Command::Adopt(Box::new(program).into()));
         self.out += 1;
@@ -335,7 +341,8 @@ impl Conductor {
         }
         if retired {
             let used: BTreeSet<MeterId> = self.schedule.meters.iter().copied().collect();
-            self.meters.retain(|id, cell| used.contains(id) || Arc::strong_count(cell) > 1);
+            self.cells.meters.retain(|id, cell| used.contains(id) || Arc::strong_count(cell) > 1);
+            self.cells.loads.retain(|_, cell| Arc::strong_count(cell) > 1);
         }
     }
 

@@ -18,23 +18,33 @@ use alloc::vec::Vec;
 
 use omega_dsp::kernels::Kernels;
 use omega_dsp::simd::Level;
-use omega_graph::{EdgeId, Fade, MeterId, NodeId, Schedule};
+use omega_graph::{EdgeId, Fade, MeterId, NodeId, Schedule, ScheduledNode};
 use omega_processor::{Processor, Smoothing};
 use omega_rt::fifo::fifo;
 use omega_rt::latest::latest_value;
-use omega_rt::{AlignedBuffer, Consumer, LatestReader, Owned, PeakCell, Producer, Shared};
+use omega_rt::{AlignedBuffer, Consumer, LatestReader, LoadCell, Owned, PeakCell, Producer, Shared};
 
 use crate::delay::{Line, Ring, Tap};
 use crate::executor::Ends;
 use crate::program::Change;
 use crate::slab::Slab;
-use crate::slot::{MAX_VARYING, ParamState, Slot, Table};
+use crate::slot::{MAX_VARYING, ParamState, Slot, Table, Untold};
 use crate::{Command, EngineEvent, EngineStatus, Executor, Lane, LanePoint, LaneShape, Program, STRIDE};
 
 pub use conductor::{Conductor, Notification, Plan};
 
 /// Meters by id; shared by all programs and by whoever shows them.
 pub type MeterBank = BTreeMap<MeterId, Arc<PeakCell>>;
+
+/// Loads by node; see [`Executor::watch`].
+pub type LoadBank = BTreeMap<NodeId, Arc<LoadCell>>;
+
+/// Cells that outlive the programs that write to them.
+#[derive(Debug, Default)]
+pub(crate) struct Cells {
+    pub(crate) meters: MeterBank,
+    pub(crate) loads: LoadBank,
+}
 
 /// A parameter as a node begins with it.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,28 +114,28 @@ impl Inventory {
 }
 
 /// Builds a program for `schedule`. Nodes that `before` has are taken over when the program is adopted; of the others,
-/// `setups` has the processor (those it lacks stay silent). Missing meters are made.
+/// `setups` has the processor (those it lacks stay silent). Missing cells are made.
 pub(crate) fn program(
     schedule: Schedule,
     setups: &mut BTreeMap<NodeId, NodeSetup>,
     before: &Inventory,
-    meters: &mut MeterBank,
+    cells: &mut Cells,
     sample_rate: u32,
 ) -> (Program, Inventory) {
     let (mut after, mut change) = (Inventory::default(), Change::default());
-    let slots = slots(&schedule, setups, before, sample_rate, (&mut after, &mut change));
+    let slots = slots(&schedule, (setups, &mut cells.loads), before, sample_rate, (&mut after, &mut change));
     let lines = lines(&schedule, before, (&mut after, &mut change));
     let taps = taps(&schedule, before, (&mut after, &mut change));
     change.fades |= schedule.fading || !change.arrivals.is_empty();
-    let cells = schedule.meters.iter().map(|id| Shared::from(meters.entry(*id).or_default().clone()));
-    let cells: Vec<_> = cells.collect();
+    let meters = schedule.meters.iter().map(|id| Shared::from(cells.meters.entry(*id).or_default().clone()));
+    let meters: Vec<_> = meters.collect();
     let channels = schedule.channels as usize;
     let silent = alloc::vec![true; channels].into_boxed_slice().into();
     let program = Program {
         slots: slots.into_boxed_slice().into(),
         lines: lines.into_boxed_slice().into(),
         taps: taps.into_boxed_slice().into(),
-        meters: cells.into_boxed_slice().into(),
+        meters: meters.into_boxed_slice().into(),
         slab: Slab::new(AlignedBuffer::zeroed(channels * STRIDE), silent),
         change,
         schedule,
@@ -135,7 +145,7 @@ pub(crate) fn program(
 
 fn slots(
     schedule: &Schedule,
-    setups: &mut BTreeMap<NodeId, NodeSetup>,
+    (setups, loads): (&mut BTreeMap<NodeId, NodeSetup>, &mut LoadBank),
     before: &Inventory,
     sample_rate: u32,
     (after, change): (&mut Inventory, &mut Change),
@@ -150,9 +160,9 @@ fn slots(
             }
             return None;
         }
-        setups
-            .remove(&node.id)
-            .map(|setup| Owned::from(Box::new(slot(setup, usize::from(node.outputs), sample_rate))))
+        let setup = setups.remove(&node.id)?;
+        let load = Shared::from(Arc::clone(loads.entry(node.id).or_default()));
+        Some(Owned::from(Box::new(slot(setup, node, load, sample_rate))))
     });
     let slots = slots.collect();
     change.slots = carried.into_boxed_slice().into();
@@ -207,7 +217,7 @@ fn taps(schedule: &Schedule, before: &Inventory, (after, change): (&mut Inventor
     taps.collect()
 }
 
-fn slot(setup: NodeSetup, outputs: usize, sample_rate: u32) -> Slot {
+fn slot(setup: NodeSetup, node: &ScheduledNode, load: Shared<LoadCell>, sample_rate: u32) -> Slot {
     let finite = |value: f32| if value.is_finite() { value } else { 0.0 };
     let params: Vec<ParamState> = setup
         .params
@@ -227,11 +237,15 @@ fn slot(setup: NodeSetup, outputs: usize, sample_rate: u32) -> Slot {
         batch,
         params: params.into_boxed_slice().into(),
         values: values.into_boxed_slice().into(),
-        last: alloc::vec![0.0; outputs].into_boxed_slice().into(),
+        last: alloc::vec![0.0; usize::from(node.outputs)].into_boxed_slice().into(),
         moving: lanes,
         lanes,
         changed: true,
-        ..Slot::default()
+        idle: false,
+        fault: None,
+        parting: 0,
+        load,
+        untold: Untold::default(),
     }
 }
 
@@ -269,7 +283,7 @@ pub fn engine(level: Level) -> (Executor, Control) {
     let (status_writer, status) = latest_value(EngineStatus::default());
     let schedule = Schedule { max_frames: u32::MAX, ..Schedule::default() };
     let (nothing, _) =
-        program(schedule, &mut BTreeMap::new(), &Inventory::default(), &mut MeterBank::new(), 48_000);
+        program(schedule, &mut BTreeMap::new(), &Inventory::default(), &mut Cells::default(), 48_000);
     let tables = core::array::from_fn(|_: usize| Table::new(AlignedBuffer::zeroed(MAX_VARYING * STRIDE)));
     let ends = Ends { commands: command_consumer, events: event_producer, status: status_writer };
     let executor = Executor::new(Box::new(nothing).into(), Kernels::new(level), ends, tables);

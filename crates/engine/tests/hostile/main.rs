@@ -9,11 +9,16 @@
 mod containment;
 mod determinism;
 mod limits;
+mod overrun;
 mod transport;
 
 use omega_engine::prepare::{NodeSetup, ParamSetup, Plan};
 use omega_graph::{EdgeId, EdgeSpec, MeterId, MeterSpec, NodeId, NodeSpec, Role};
 use omega_processor::{PrepareConfig, Processor};
+use omega_rt::guard::CountingAllocator;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const CONFIG: PrepareConfig = PrepareConfig { sample_rate: 48_000, inputs: 1, outputs: 1 };
 
