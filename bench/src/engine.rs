@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 use omega_devices::clip_reader::{ClipReader, PlayList};
 use omega_devices::registry;
@@ -14,6 +15,7 @@ use omega_processor::Processor;
 use omega_session::model::Project;
 use omega_studio::{Blocks, RenderRequest, Tail, render};
 
+use crate::clock::cpu_time;
 use crate::material::Stereo;
 use crate::session::{Error, Material};
 
@@ -104,6 +106,40 @@ impl Player {
             self.executor.process(&mut Sides { sides: [left, right] }, frames);
         }
         self.conductor.poll();
+    }
+
+    /// Plays from frame 0, goes over to another plan after some blocks, and gives the CPU time of the dearest block before
+    /// and of the dearest one on the way.
+    ///
+    /// # Errors
+    /// The plan was refused.
+    pub fn change(&mut self, plan: Plan) -> Result<[Duration; 2], Error> {
+        self.conductor.stop();
+        self.pass(1024);
+        self.conductor.locate(0);
+        self.pass(1024);
+        self.conductor.play();
+        let mut sound = Stereo::silent(self.block);
+        let mut dearest = [Duration::ZERO; 2];
+        // The first blocks bring everything into the caches.
+        for n in 0..20 {
+            let time = self.timed(&mut sound);
+            dearest[0] = if n < 10 { Duration::ZERO } else { dearest[0].max(time) };
+        }
+        self.conductor.update(plan)?;
+        while !self.conductor.settled() {
+            dearest[1] = dearest[1].max(self.timed(&mut sound));
+        }
+        Ok(dearest)
+    }
+
+    /// One block, and housekeeping after it; CPU time of the block.
+    fn timed(&mut self, sound: &mut Stereo) -> Duration {
+        let frames = self.block;
+        let mut sides = Sides { sides: [&mut sound.left, &mut sound.right] };
+        let time = cpu_time(|| self.executor.process(&mut sides, frames));
+        self.conductor.poll();
+        time
     }
 
     /// Lets time pass that nobody hears.

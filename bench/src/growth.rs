@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use omega_dsp::simd::Level;
 use omega_graph::compile;
+use omega_session::Edit;
+use omega_session::edit::TrackRoute;
+use omega_session::model::{Output, Project, TrackId};
 
 use crate::clock::cpu_time;
 use crate::engine::{Player, lowered, plan};
@@ -28,6 +31,10 @@ pub struct Row {
     pub build: Duration,
     /// CPU time of one block of 256 frames.
     pub block: Duration,
+    /// CPU time of the dearest of some blocks without an edit.
+    pub steady: Duration,
+    /// CPU time of the dearest block while one track is routed elsewhere.
+    pub edit: Duration,
 }
 
 /// Measures `workload` at each size, `rounds` times.
@@ -57,7 +64,11 @@ fn row(
         compile: Duration::MAX,
         build: Duration::MAX,
         block: Duration::MAX,
+        steady: Duration::MAX,
+        edit: Duration::MAX,
     };
+    let edited = rerouted(&project)?;
+    let edited_graph = lowered(&edited, level);
     let mut second = Stereo::silent(RATE);
     let blocks = u32::try_from(RATE / 256)?;
     for _ in 0..rounds {
@@ -68,8 +79,16 @@ fn row(
         let mut player = Player::new(plan, level, 256)?;
         row.build = row.build.min(start.elapsed());
         row.block = row.block.min(cpu_time(|| player.render(&mut second)) / blocks);
+        let [steady, edit] = player.change(self::plan(&edited_graph, material, &edited, level)?)?;
+        (row.steady, row.edit) = (row.steady.min(steady), row.edit.min(edit));
     }
     Ok(row)
+}
+
+/// The session with its first track going to the master.
+fn rerouted(project: &Project) -> Result<Project, Error> {
+    let id = TrackId::new("trk-0")?;
+    Ok(Edit::try_all(&[TrackRoute { id, output: Output::master() }.into()], project, [0; 32])?)
 }
 
 fn time(body: impl FnOnce()) -> Duration {
@@ -88,5 +107,6 @@ mod tests {
             .map(|count| row(Workload::Mix, count, &Material(&tracks(3, RATE)), 1, Level::detect()).unwrap());
         assert!(rows[1].nodes - rows[0].nodes >= 27 * 2, "{} and {} nodes", rows[0].nodes, rows[1].nodes);
         assert!(rows.iter().all(|row| row.block > Duration::ZERO && row.compile < Duration::MAX));
+        assert!(rows.iter().all(|row| row.edit > Duration::ZERO && row.edit < Duration::MAX));
     }
 }

@@ -186,20 +186,30 @@ fn print_pairs(which: &str, pairs: &[edits::Pair]) {
 fn print_growth(workload: Workload, rows: &[growth::Row]) {
     println!("{}: least time of each", workload.name());
     println!(
-        "{:>6} {:>6} {:>10} {:>11} {:>10} {:>11} {:>17}",
-        "tracks", "nodes", "lower/ms", "compile/ms", "build/ms", "block/µs", "block/track/µs"
+        "{:>6} {:>6} {:>9} {:>11} {:>9} {:>9} {:>15} {:>11} {:>9}",
+        "tracks",
+        "nodes",
+        "lower/ms",
+        "compile/ms",
+        "build/ms",
+        "block/µs",
+        "block/track/µs",
+        "dearest/µs",
+        "edited/µs"
     );
     for row in rows {
         let millis = |time: std::time::Duration| time.as_secs_f64() * 1e3;
         let block = row.block.as_secs_f64() * 1e6;
         println!(
-            "{:>6} {:>6} {:>10.2} {:>11.2} {:>10.2} {block:>11.1} {:>17.3}",
+            "{:>6} {:>6} {:>9.2} {:>11.2} {:>9.2} {block:>9.1} {:>15.3} {:>11.1} {:>9.1}",
             row.tracks,
             row.nodes,
             millis(row.lower),
             millis(row.compile),
             millis(row.build),
-            block / row.tracks as f64
+            block / row.tracks as f64,
+            row.steady.as_secs_f64() * 1e6,
+            row.edit.as_secs_f64() * 1e6
         );
     }
 }
