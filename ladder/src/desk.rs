@@ -10,7 +10,7 @@ use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, NodeSetup, Notification, ParamSetup, Plan};
 use omega_engine::{LanePoint, LaneShape, LoopRange};
 use omega_graph::{EdgeId, EdgeSpec, GraphSpec, MeterId, MeterSpec, NodeId, NodeSpec, Port, Role};
-use omega_processor::{PrepareConfig, Processor};
+use omega_processor::{Descriptor, PrepareConfig, Processor};
 use omega_rt::{Owned, PcmSource, RamPcm};
 use omega_testkit::random::Random;
 
@@ -103,6 +103,8 @@ pub struct Desk {
     latencies: BTreeMap<NodeId, u32>,
     material: Vec<[Arc<[f32]>; 2]>,
     rate: u32,
+    /// What the devices tell about themselves.
+    descriptors: BTreeMap<Place, Descriptor>,
     /// The transport may stand since the last edit.
     stopped: bool,
     /// Devices that failed.
@@ -121,6 +123,10 @@ impl Desk {
             latencies: BTreeMap::new(),
             material: (0..tracks.max(1)).map(|_| [noise(), noise()]).collect(),
             rate,
+            descriptors: Place::ALL
+                .into_iter()
+                .filter_map(|place| Some((place, registry::descriptor(place.device()?)?)))
+                .collect(),
             stopped: false,
             failures: Vec::new(),
         }
@@ -295,7 +301,7 @@ impl Desk {
         });
         for (id, strip) in strips.chain([(MASTER, None)]) {
             let id = NodeId(id);
-            let params = params(strip);
+            let params = self.params(strip);
             if needs.contains(&id) {
                 let processor = self.processor(strip)?;
                 plan.setups.insert(id, NodeSetup { processor: Some(processor), params: params.clone() });
@@ -303,6 +309,28 @@ impl Desk {
             plan.params.insert(id, params);
         }
         Ok(plan)
+    }
+
+    /// Parameters of a node: the device's defaults, or what the track says.
+    fn params(&self, strip: Option<(&Track, Place)>) -> Vec<ParamSetup> {
+        let place = strip.map_or(Place::Fader, |(_, place)| place);
+        let Some(descriptor) = self.descriptors.get(&place) else { return Vec::new() };
+        let setup = |info: &omega_processor::ParamInfo| {
+            let own = strip.and_then(|(track, place)| {
+                track.params.get(&(place, info.key.clone().into_owned())).copied()
+            });
+            #[allow(clippy::cast_possible_truncation, reason = "parameters are f32 in the engine")]
+            let value = info.clamp(own.unwrap_or(info.default)) as f32;
+            let automated = strip.is_some_and(|(track, place)| track.automated && place == Place::Fader);
+            let point = |(frame, value)| LanePoint { frame, value, shape: LaneShape::Linear };
+            let lane = if automated && info.key == "pan" {
+                (0..20).map(|n| point((f64::from(n) * 7000.5, if n % 2 == 0 { -0.7 } else { 0.7 }))).collect()
+            } else {
+                Vec::new()
+            };
+            ParamSetup { lane, ..ParamSetup::new(value, info.smoothing) }
+        };
+        descriptor.params.iter().map(setup).collect()
     }
 
     fn processor(&self, strip: Option<(&Track, Place)>) -> Outcome<Box<dyn Processor>> {
@@ -345,25 +373,4 @@ fn transport(random: &mut Random, conductor: &mut Conductor) {
         3 => conductor.set_loop(None),
         _ => conductor.play(),
     }
-}
-
-/// Parameters of a node: the device's defaults, or what the track says.
-fn params(strip: Option<(&Track, Place)>) -> Vec<ParamSetup> {
-    let key = strip.map_or(Some(fader::FADER), |(_, place)| place.device());
-    let Some(descriptor) = key.and_then(registry::descriptor) else { return Vec::new() };
-    let setup = |info: &omega_processor::ParamInfo| {
-        let own = strip
-            .and_then(|(track, place)| track.params.get(&(place, info.key.clone().into_owned())).copied());
-        #[allow(clippy::cast_possible_truncation, reason = "parameters are f32 in the engine")]
-        let value = info.clamp(own.unwrap_or(info.default)) as f32;
-        let automated = strip.is_some_and(|(track, place)| track.automated && place == Place::Fader);
-        let point = |(frame, value)| LanePoint { frame, value, shape: LaneShape::Linear };
-        let lane = if automated && info.key == "pan" {
-            (0..20).map(|n| point((f64::from(n) * 7000.5, if n % 2 == 0 { -0.7 } else { 0.7 }))).collect()
-        } else {
-            Vec::new()
-        };
-        ParamSetup { lane, ..ParamSetup::new(value, info.smoothing) }
-    };
-    descriptor.params.iter().map(setup).collect()
 }

@@ -10,6 +10,7 @@
 )]
 
 mod cases;
+mod cost;
 mod desk;
 mod faults;
 mod panics;
@@ -37,6 +38,8 @@ Usage: omega-ladder <task> [options]
   watch [--fault FAULT]       plays in time, under guard, trap and the system's counters; fails when they count
   soak [--seconds N] [--tracks N] [--storm] [--idle]
                               plays in time beside two busy loops (--idle: without), and measures each cycle
+  cost [--cycles N] [--tracks N] [--runs N] [--storm]
+                              the least processor time of each cycle over several equal runs
 ";
 
 fn main() -> ExitCode {
@@ -73,6 +76,12 @@ fn run(args: &[String]) -> Outcome<bool> {
             storm: args.iter().any(|arg| arg == "--storm"),
             busy: if args.iter().any(|arg| arg == "--idle") { 0 } else { 2 },
         }),
+        Some("cost") => cost::run(
+            number(args, "--tracks", 64)?,
+            number(args, "--cycles", 2000)?,
+            number(args, "--runs", 7)?,
+            args.iter().any(|arg| arg == "--storm"),
+        ),
         _ => {
             print!("{HELP}");
             Ok(true)

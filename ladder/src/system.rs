@@ -228,6 +228,12 @@ pub fn pin_and_promote(processor: usize, priority: i32) -> bool {
     pinned && promoted
 }
 
+/// Lets others go first, of those that are not real-time. Linux counts this by thread.
+pub fn be_nice() {
+    // SAFETY: changes a number of the calling thread; a refusal changes nothing.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
+}
+
 /// Pages of zeros that were never touched: the first access of each is a page fault.
 pub struct UntouchedPages {
     start: *mut u8,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 
-use crate::system::{monotonic, pin_and_promote, sleep_until};
+use crate::system::{be_nice, monotonic, pin_and_promote, sleep_until};
 
-/// Loops at normal priority that never rest.
+/// Loops that never rest, behind whatever else is to be done at normal priority.
 pub struct Busy {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -19,6 +19,7 @@ impl Busy {
         let spin = |_| {
             let stop = Arc::clone(&stop);
             std::thread::spawn(move || {
+                be_nice();
                 let mut x = 1_u64;
                 while !stop.load(Relaxed) {
                     for _ in 0..10_000 {

@@ -2,7 +2,7 @@
 //! likes, where each cycle is measured too.
 
 mod beside;
-mod report;
+pub mod report;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
