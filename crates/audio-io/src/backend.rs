@@ -26,6 +26,9 @@ pub trait AudioBackend {
 /// # Errors
 /// [`OpenError`] says what was wrong and what to do. [`Backend::Auto`] fails only for a bad configuration.
 pub fn prepare(config: &StreamConfig) -> Result<Prepared, OpenError> {
+    if !matches!(config.backend, Backend::Virtual(_)) {
+        crate::memory::keep_buffers();
+    }
     match &config.backend {
         Backend::Virtual(clock) => clock.prepare(config),
         Backend::Jack(options) => Jack(options.clone()).prepare(config),

@@ -1,6 +1,6 @@
 //! Keeping what the audio thread touches in memory.
 //!
-//! Only named regions are locked: the program's code when a stream starts, memory by its owner, never everything that will ever be mapped (`MCL_FUTURE`), which would
+//! Only named regions are locked: buffers and pools as they are made, the program's code when a stream starts, others by their owner, never everything that will ever be mapped (`MCL_FUTURE`), which would
 //! make every thread's stack and every file's buffer count against the limit.
 #![allow(unsafe_code, reason = "locking pages is a system call on an address")]
 
@@ -77,6 +77,30 @@ fn lock(_: usize, _: usize) -> Result<(), String> {
 
 #[cfg(not(unix))]
 fn unlock(_: usize, _: usize) {}
+
+/// Has every buffer and pool that is made from now on locked in memory as long as it lives. A refusal is not an error: the
+/// limit for locked memory is small for ordinary users (`omega doctor` says how to raise it), and the pages are there all the
+/// same until the system wants them.
+pub(crate) fn keep_buffers() {
+    // Set once; every stream after the first finds it there.
+    let _ = omega_rt::resident::keep_with(omega_rt::resident::Keeper { keep, release });
+}
+
+fn keep(start: usize, bytes: usize) {
+    drop(lock(start, bytes));
+}
+
+/// Unlocks the pages that lie inside. Those that are shared with others stay locked: they may be in use.
+fn release(start: usize, bytes: usize) {
+    let begin = start.next_multiple_of(PAGE);
+    let end = (start + bytes) / PAGE * PAGE;
+    if end > begin {
+        unlock(begin, end - begin);
+    }
+}
+
+/// The smallest page of the supported systems. Where pages are larger the system rounds, and a little less stays locked.
+const PAGE: usize = 4096;
 
 /// Brings all of the program's machine code into memory, and keeps it there where the system allows: the first call of a
 /// function may fault as well as the first use of memory. Not real-time safe: before a stream starts. It costs a millisecond
@@ -162,11 +186,29 @@ broken
             if let Some((first, last)) = ends {
                 inside = (first..last).contains(&address);
             } else if let Some(rest) = line.strip_prefix("Locked:").filter(|_| inside) {
-                let kib: u64 = rest.trim().trim_end_matches(" kB").parse().expect("a number");
-                return kib * 1024;
+                return kib(rest) * 1024;
             }
         }
         panic!("no mapping at {address:x}");
+    }
+
+    #[test]
+    fn buffers_are_locked_from_their_making_on() {
+        keep_buffers();
+        let buffer = omega_rt::AlignedBuffer::zeroed(512 * 1024);
+        let start = buffer.as_ptr() as usize;
+        if let Err(error) = lock_in_memory(&vec![0_u8; 4 << 20]) {
+            println!("SKIPPED: {error}");
+            return;
+        }
+        assert!(locked_at(start + (1 << 20)) >= 2_000 * 1024);
+        release(start, 2 << 20);
+        assert!(locked_at(start + (1 << 20)) <= 8 * 1024);
+        drop(buffer);
+    }
+
+    fn kib(text: &str) -> u64 {
+        text.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     #[test]

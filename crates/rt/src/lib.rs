@@ -9,6 +9,7 @@
 //! | [`meter`] | [`PeakCell`]: peaks and energies for meters; [`LoadCell`]: shares of time | writes |
 //! | [`pages`] | [`PagePool`](pages::PagePool): pages of samples that others fill anew | reads |
 //! | [`reclaim`] | [`Reclaim`]/[`Reclaimer`]: what is dropped elsewhere | gives away, wait-free |
+//! | [`resident`] | who keeps buffers and pools in main memory | – |
 //! | [`pcm`] | [`PcmSource`]: recorded audio that another thread pages in | reads |
 //! | [`denormals`] | [`FlushDenormals`] | enters at each callback |
 //! | [`guard`] | counts allocations, frees and locks inside an [`RtScope`] | enters at each callback |
@@ -92,6 +93,7 @@ pub mod pages;
 pub mod pcm;
 pub mod pool;
 pub mod reclaim;
+pub mod resident;
 #[cfg(any(loom, seeded_faults))]
 pub mod sync;
 #[cfg(not(any(loom, seeded_faults)))]

@@ -5,6 +5,8 @@ use alloc::boxed::Box;
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
+use crate::resident;
+
 /// Bytes in a cache line, and the alignment of all slabs.
 pub(crate) const LINE_BYTES: usize = 64;
 
@@ -30,7 +32,14 @@ pub(crate) fn zeroed_lines(count: usize) -> Result<Box<[Line]>, TryReserveError>
     for line in lines.iter_mut().step_by(PAGE_LINES) {
         touch(line);
     }
-    Ok(lines.into_boxed_slice())
+    let lines = lines.into_boxed_slice();
+    resident::made(lines.as_ptr().addr(), size_of_val(&*lines));
+    Ok(lines)
+}
+
+/// Lines that [`zeroed_lines`] made are about to be freed.
+pub(crate) fn release(start: *const Line, count: usize) {
+    resident::gone(start.addr(), count.saturating_mul(LINE_BYTES));
 }
 
 #[allow(unsafe_code, reason = "a volatile write has no safe form")]

@@ -6,7 +6,7 @@
 //! [`RtScope`](crate::guard::RtScope) as a free.
 extern crate alloc;
 
-use crate::lines::{LINE_BYTES, LINE_SAMPLES, Line, zeroed_lines};
+use crate::lines::{LINE_BYTES, LINE_SAMPLES, Line, release, zeroed_lines};
 use alloc::boxed::Box;
 use alloc::collections::TryReserveError;
 use alloc::sync::Arc;
@@ -194,6 +194,12 @@ impl DerefMut for AlignedBuffer {
     fn deref_mut(&mut self) -> &mut [f32] {
         // SAFETY: as in `deref`; the exclusive borrow of `self` is the exclusive borrow of the lines.
         unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast::<f32>(), self.len) }
+    }
+}
+
+impl Drop for AlignedBuffer {
+    fn drop(&mut self) {
+        release(self.lines.as_ptr(), self.lines.len());
     }
 }
 

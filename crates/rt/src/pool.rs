@@ -15,7 +15,7 @@ mod free_list;
 pub use block::{Block, PoolBox, SampleBlock};
 pub use cache::{BATCH, CACHE_BLOCKS, PoolCache};
 
-use crate::lines::{LINE_BYTES, Line, zeroed_lines};
+use crate::lines::{LINE_BYTES, Line, release, zeroed_lines};
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -59,6 +59,13 @@ pub struct BlockPool {
 // hands out an index to one owner at a time, with release-acquire order between owners: loom model
 // `a_block_has_one_owner_at_a_time`), and through `address`, which only computes.
 unsafe impl Sync for BlockPool {}
+
+impl Drop for BlockPool {
+    fn drop(&mut self) {
+        let slab = self.slab.get();
+        release(slab as *const Line, slab.len());
+    }
+}
 
 /// Why a pool could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -50,19 +50,21 @@ struct Stage {
 
 impl Stage {
     fn new(tracks: usize, cycles: usize, warm_up: u64, fault: Option<Fault>) -> Outcome<Self> {
-        let (executor, control) = engine(Level::detect());
-        let mut conductor = Conductor::new(control, RATE);
-        let desk = Desk::new(tracks, RATE, MATERIAL);
-        desk.begin(&mut conductor)?;
-        let record = Arc::new(Record::new(cycles));
         let config = StreamConfig {
             backend: Backend::Timer,
             rate: Some(RATE),
             period: Some(PERIOD),
             ..StreamConfig::default()
         };
+        // As the player does: from here on buffers are locked in memory.
+        let prepared = omega_audio_io::prepare(&config)?;
+        let (executor, control) = engine(Level::detect());
+        let mut conductor = Conductor::new(control, RATE);
+        let desk = Desk::new(tracks, RATE, MATERIAL);
+        desk.begin(&mut conductor)?;
+        let record = Arc::new(Record::new(cycles));
         let callback = Watched::new(Cycle::new(executor, fault), Arc::clone(&record), warm_up);
-        let stream = omega_audio_io::open(&config, Box::new(callback))?;
+        let stream = prepared.start(Box::new(callback))?;
         Ok(Self { conductor, desk, stream, record })
     }
 
