@@ -10,8 +10,9 @@ use omega_rt::{LoadCell, Shared};
 /// Calls from one that is timed node by node to the next, while none is late.
 const EVERY: u32 = 32;
 
-/// Late calls in a row, timed node by node, in which the same node takes most of the time, before it is taken out.
-pub const STRIKES: u32 = 3;
+/// Late calls in a row, timed node by node, in which the same node takes most of the time, before it is taken out. A node
+/// that is too slow is so in each of them; a machine that takes the processor away does not hit one node six times running.
+pub const STRIKES: u32 = 6;
 
 /// A clock, for an engine that plays in real time.
 #[derive(Clone, Copy, Debug)]
