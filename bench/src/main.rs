@@ -11,6 +11,7 @@ mod growth;
 mod harness;
 mod material;
 mod open;
+mod primitives;
 mod session;
 mod workload;
 
@@ -66,6 +67,8 @@ enum Which {
     Edits,
     /// How long one waits for the demo.
     Open,
+    /// Pool, FIFO and latest value beside their rivals.
+    Primitives,
     All,
 }
 
@@ -84,7 +87,7 @@ fn run(options: &Options) -> Result<bool, Error> {
     let workloads: &[Workload] = match options.workload {
         Which::Mix => &[Workload::Mix],
         Which::Fx => &[Workload::Fx],
-        Which::Edits | Which::Open => &[],
+        Which::Edits | Which::Open | Which::Primitives => &[],
         Which::All => &[Workload::Mix, Workload::Fx],
     };
     let level = options.simd.unwrap_or_else(Level::detect);
@@ -103,6 +106,9 @@ fn run(options: &Options) -> Result<bool, Error> {
     }
     if matches!(options.workload, Which::Open | Which::All) {
         print_open(&open::measure(options.rounds.into(), level)?);
+    }
+    if matches!(options.workload, Which::Primitives | Which::All) {
+        primitives::print(&primitives::measure(options.rounds.into(), 200_000)?);
     }
     Ok(all_equal)
 }

@@ -9,6 +9,7 @@ const UNSAFE_PLACES: &[(&str, &str)] = &[
     ("crates/plugin/src/", "foreign plugin interfaces"),
     ("crates/dsp/examples/kernels.rs", "plain loops to compare with, compiled for AVX2 after detection"),
     ("ladder/src/system.rs", "system calls, the trap for system calls, a seeded system call"),
+    ("bench/src/primitives/heap.rs", "the calls of allocators to compare with"),
     ("bench/src/ceiling.rs", "the call of loops compiled for AVX2 after detection"),
 ];
 
