@@ -1,7 +1,8 @@
 //! The real-time primitives beside their rivals, in one run and in turns: pool, FIFO, latest value.
 //!
 //! Each contender does the same number of operations in each round; the least and the median time of an operation count.
-//! Between two threads the operations of both are timed from the moment at which both are ready.
+//! Between two threads, each on a processor of its own, the operations of both are timed from the moment at which both are
+//! ready; the median counts there, because in the best round they may have missed each other.
 
 mod heap;
 mod spin_list;
@@ -84,24 +85,38 @@ fn repeated(mut operation: impl FnMut()) -> impl FnMut(u32) -> f64 {
     move |operations| timed(operations, || (0..operations).for_each(|_| operation()))
 }
 
-/// Two threads at once; the slower one counts.
-fn both(operations: u32, first: impl FnOnce(u32) + Send, second: impl FnOnce(u32)) -> f64 {
+/// So many times as many operations between two threads: they have to meet for most of the time.
+const LONGER: u32 = 10;
+
+/// Two threads at once, on two processors where there are two; the slower one counts.
+fn both(operations: u32, first: impl FnOnce(u32) + Send, second: impl FnOnce(u32) + Send) -> f64 {
+    let operations = operations.saturating_mul(LONGER);
     let ready = AtomicUsize::new(0);
-    let meet = || {
+    let run = |processor: usize, work: &mut dyn FnMut()| {
+        pin(processor);
         ready.fetch_add(1, Ordering::AcqRel);
         while ready.load(Ordering::Acquire) < 2 {
             spin_loop();
         }
+        timed(operations, work)
     };
+    let (mut first, mut second) = (Some(first), Some(second));
     std::thread::scope(|scope| {
-        let other = scope.spawn(|| {
-            meet();
-            timed(operations, || first(operations))
-        });
-        meet();
-        let mine = timed(operations, || second(operations));
-        other.join().map_or(f64::INFINITY, |theirs| theirs.max(mine))
+        let run = &run;
+        let one =
+            scope.spawn(move || run(0, &mut || first.take().into_iter().for_each(|work| work(operations))));
+        let two =
+            scope.spawn(move || run(1, &mut || second.take().into_iter().for_each(|work| work(operations))));
+        let time = |thread: std::thread::ScopedJoinHandle<'_, f64>| thread.join().unwrap_or(f64::INFINITY);
+        time(one).max(time(two))
     })
+}
+
+/// Keeps the calling thread on one processor. A refusal leaves it where it is.
+fn pin(processor: usize) {
+    let mut set = rustix::thread::CpuSet::new();
+    set.set(processor);
+    _ = rustix::thread::sched_setaffinity(None, &set);
 }
 
 fn pools<'a>(pool: &'a BlockPool, list: &'a SpinList, to: &mut Vec<Contender<'a>>) {
