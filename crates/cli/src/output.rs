@@ -62,8 +62,9 @@ impl Output {
 
     fn told(&self, mut studio: Studio) -> Result<Studio, Failure> {
         let notices = studio.document_mut().take_notices();
-        if self.verbose {
-            notices.iter().for_each(|notice| self.say(format_args!("note: {notice}")));
+        for notice in notices.iter().filter(|notice| self.verbose || notice.is_warning()) {
+            let kind = if notice.is_warning() { "warning" } else { "note" };
+            self.say(format_args!("{kind}: {notice}"));
         }
         Ok(studio)
     }

@@ -240,3 +240,26 @@ fn every_command_has_an_example_and_shells_complete_them() {
     let problem = findings.as_array().unwrap().iter().any(|finding| finding["state"] == "problem");
     assert_eq!(doctor.status.code(), Some(i32::from(problem)));
 }
+
+#[test]
+fn damage_to_the_history_is_told_without_being_asked() {
+    let desk = Desk::new();
+    desk.well(&["new", "song.omega", "--seed", "5", "-q"]);
+    desk.well(&["edit", "song.omega", "track.add", "--kind", "audio", "--id", "drums"]);
+    let log = std::fs::read_dir(desk.path("song.omega/history")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&log).unwrap();
+    bytes[60] ^= 1;
+    std::fs::write(&log, &bytes).unwrap();
+    let output = desk.run(&["edit", "song.omega", "track.volume", "--id", "drums", "--db", "-6"]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    assert!(
+        errors.contains("warning: ") && errors.contains("damaged; the file is kept as it is"),
+        "{errors}"
+    );
+    assert!(errors.contains("facts were taken from project.json"), "{errors}");
+    assert_eq!(std::fs::read(&log).unwrap(), bytes);
+    assert_eq!(desk.project()["tracks"]["drums"]["volume_db"], -6.0);
+    let output = desk.run(&["info", "song.omega"]);
+    assert_eq!(output.stderr, b"", "it is told once");
+}

@@ -1,5 +1,7 @@
 //! A session folder from its making to its next opening.
 
+mod support;
+
 use omega_session::edit::{TrackAdd, TrackVolume};
 use omega_session::{
     CreateError, CreateOptions, Document, Notice, OpenError, OpenOptions, TrackId, TrackKind,
@@ -19,7 +21,7 @@ fn add_drums() -> TrackAdd {
 
 #[test]
 fn what_was_edited_is_there_when_the_session_is_opened_again() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = place.path().join("Song.omega");
     let mut document = Document::create(&folder, &CreateOptions::new("Song")).unwrap();
     assert!(document.take_notices().is_empty());
@@ -50,7 +52,7 @@ fn what_was_edited_is_there_when_the_session_is_opened_again() {
 
 #[test]
 fn making_a_session_never_touches_what_is_there() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = place.path().join("Song.omega");
     std::fs::create_dir(&folder).unwrap();
     assert!(matches!(Document::create(&folder, &CreateOptions::new("Song")), Err(CreateError::Exists(_))));
@@ -66,7 +68,7 @@ fn making_a_session_never_touches_what_is_there() {
 
 #[test]
 fn the_same_seed_and_edits_give_the_same_bytes() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let make = |name: &str| {
         let folder = place.path().join(name);
         let options = CreateOptions::seeded("Song", 7);
@@ -88,7 +90,7 @@ fn the_same_seed_and_edits_give_the_same_bytes() {
 
 #[test]
 fn a_copy_is_a_session_of_its_own() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = place.path().join("Song.omega");
     let mut document = Document::create(&folder, &CreateOptions::new("Song")).unwrap();
     document.apply(add_drums()).unwrap();
@@ -116,7 +118,7 @@ fn a_copy_is_a_session_of_its_own() {
 
 #[test]
 fn a_writer_that_was_killed_is_noticed_and_its_file_left_to_it() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = place.path().join("Song.omega");
     let mut document = Document::create(&folder, &CreateOptions::new("Song")).unwrap();
     document.apply(add_drums()).unwrap();
@@ -137,7 +139,7 @@ fn a_long_history_gets_a_snapshot_that_nothing_depends_on() {
     use omega_session::edit::{LaneAdd, LaneWrite, PointValue};
     use omega_session::{LaneId, ParamTarget, PointShape, TrackParam};
     use omega_time::{Ticks, TimePoint, TimeRange};
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = place.path().join("Song.omega");
     let mut document = Document::create(&folder, &CreateOptions::new("Song")).unwrap();
     document.apply(add_drums()).unwrap();
@@ -191,7 +193,7 @@ fn media_are_collected_and_only_what_no_history_needs_is_cleaned_up() {
     use omega_session::edit::{MediaAdd, MediaRemove};
     use omega_session::{MediaError, MediaId};
     use omega_time::{Frames, SampleRate};
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = place.path().join("Song.omega");
     let mut document = Document::create(&folder, &CreateOptions::new("Song")).unwrap();
     let add = |name: &str, bytes: &[u8]| {

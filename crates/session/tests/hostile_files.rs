@@ -1,5 +1,7 @@
 //! Session folders that were cut, changed or thinned out behind the program's back.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ struct Session {
 }
 
 fn session() -> Session {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = place.path().join("Song.omega");
     let mut document = Document::create(&folder, &CreateOptions::seeded("Song", 3)).unwrap();
     let mut texts = vec![document.project().to_text()];
@@ -121,6 +123,29 @@ fn a_log_cut_anywhere_loses_nothing_that_the_text_shows() {
             }
         }
         fs::write(session.folder.join("project.json"), last).unwrap();
+    }
+}
+
+#[test]
+fn a_flipped_byte_of_the_log_is_noticed_and_gives_nothing_false() {
+    let session = session();
+    let whole = fs::read(&session.log).unwrap();
+    let last = session.texts.last().unwrap();
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        fs::write(&session.log, &bytes).unwrap();
+        match read_only(&session.folder) {
+            Ok(mut document) => {
+                let notices = document.take_notices();
+                assert_eq!(&document.project().to_text(), last, "byte {at}: {notices:?}");
+                let is_told = notices.iter().any(|notice| {
+                    matches!(notice, Notice::Damaged { .. } | Notice::TornEnd { .. } | Notice::Foreign(_))
+                });
+                assert!(is_told, "byte {at}: {notices:?}");
+            }
+            Err(error) => assert!(!error.to_string().is_empty() && at < 16, "byte {at}: {error}"),
+        }
     }
 }
 

@@ -44,7 +44,7 @@ fn volume(document: &Document, track: &str) -> f64 {
 
 #[test]
 fn a_text_changed_by_hand_is_taken_over_as_an_edit_that_can_be_undone() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = session(place.path());
     let before = text(&folder);
     rewrite(
@@ -72,7 +72,7 @@ fn a_text_changed_by_hand_is_taken_over_as_an_edit_that_can_be_undone() {
 
 #[test]
 fn a_text_is_compared_with_the_version_it_was_written_from() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = session(place.path());
     // Edits after the last save are in the history only; the text does not undo them by not having them.
     let mut document = open(&folder);
@@ -90,7 +90,7 @@ fn a_text_is_compared_with_the_version_it_was_written_from() {
 
 #[test]
 fn things_added_and_removed_by_hand_are_added_and_deleted() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = session(place.path());
     let mut json: serde_json::Value = serde_json::from_str(&text(&folder)).unwrap();
     json["tracks"].as_object_mut().unwrap().remove("room");
@@ -110,7 +110,7 @@ fn things_added_and_removed_by_hand_are_added_and_deleted() {
 
 #[test]
 fn putting_an_older_text_back_is_a_change_like_any_other() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = session(place.path());
     let old = text(&folder);
     let mut document = open(&folder);
@@ -126,7 +126,7 @@ fn putting_an_older_text_back_is_a_change_like_any_other() {
 
 #[test]
 fn a_text_changed_while_the_session_is_open_is_not_written_over() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = session(place.path());
     let mut document = open(&folder);
     document.apply(TrackVolume { id: id("bass"), db: -7.0 }).unwrap();
@@ -142,7 +142,7 @@ fn a_text_changed_while_the_session_is_open_is_not_written_over() {
 
 #[test]
 fn either_the_text_or_the_history_is_enough() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = session(place.path());
     let whole = text(&folder);
     fs::rename(folder.join("history"), place.path().join("history")).unwrap();
@@ -168,7 +168,7 @@ fn either_the_text_or_the_history_is_enough() {
 
 #[test]
 fn a_text_that_cannot_be_read_is_named_and_nothing_is_changed() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = session(place.path());
     let whole = text(&folder);
     let snapshot = |folder: &Path| {
@@ -216,7 +216,7 @@ fn a_text_that_cannot_be_read_is_named_and_nothing_is_changed() {
 /// Random bytes put into a text never do worse than an error.
 #[test]
 fn a_text_damaged_at_random_is_refused_or_taken_over_but_nothing_breaks() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = session(place.path());
     let whole = text(&folder).into_bytes();
     let (mut refused, mut taken) = (0, 0);
@@ -253,7 +253,7 @@ fn a_text_damaged_at_random_is_refused_or_taken_over_but_nothing_breaks() {
 
 #[test]
 fn a_history_cut_at_any_byte_keeps_every_whole_record() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = place.path().join("Song.omega");
     let mut document = Document::create(&folder, &CreateOptions::seeded("Song", 3)).unwrap();
     let log = fs::read_dir(folder.join("history")).unwrap().next().unwrap().unwrap().path();
@@ -303,7 +303,7 @@ fn a_history_cut_at_any_byte_keeps_every_whole_record() {
 
 #[test]
 fn damage_in_the_middle_of_a_history_costs_what_is_damaged_and_the_text_gives_it_back() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = session(place.path());
     let mut document = open(&folder);
     document.apply(TrackVolume { id: id("bass"), db: -7.0 }).unwrap();
@@ -359,7 +359,7 @@ fn branches(place: &Path, ours: &dyn Fn(&mut Document), theirs: &dyn Fn(&mut Doc
 
 #[test]
 fn two_branches_merged_by_git_open_with_the_edits_of_both() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = branches(
         place.path(),
         &|document| drop(document.apply(TrackVolume { id: id("bass"), db: -7.0 }).unwrap()),
@@ -381,7 +381,7 @@ fn two_branches_merged_by_git_open_with_the_edits_of_both() {
 
 #[test]
 fn a_text_that_git_merged_and_somebody_changed_is_taken_over() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = branches(
         place.path(),
         &|document| drop(document.apply(TrackVolume { id: id("bass"), db: -7.0 }).unwrap()),
@@ -397,7 +397,7 @@ fn a_text_that_git_merged_and_somebody_changed_is_taken_over() {
 
 #[test]
 fn a_conflict_in_the_text_is_named_and_the_history_has_both_sides() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = branches(
         place.path(),
         &|document| drop(document.apply(TrackVolume { id: id("bass"), db: -7.0 }).unwrap()),
@@ -419,7 +419,7 @@ fn a_conflict_in_the_text_is_named_and_the_history_has_both_sides() {
 
 #[test]
 fn only_the_text_merged_by_git_is_enough() {
-    let place = tempfile::tempdir().unwrap();
+    let place = support::place();
     let folder = branches(
         place.path(),
         &|document| drop(document.apply(TrackVolume { id: id("bass"), db: -7.0 }).unwrap()),
@@ -436,7 +436,7 @@ fn only_the_text_merged_by_git_is_enough() {
 #[test]
 fn branches_with_random_edits_merge_to_the_same_whoever_merges() {
     for seed in 0..3 {
-        let place = tempfile::tempdir().unwrap();
+        let place = support::place();
         let edits = |seed: u64| {
             move |document: &mut Document| {
                 let mut dice = Dice(seed);

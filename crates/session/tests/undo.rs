@@ -161,7 +161,7 @@ proptest! {
 
     #[test]
     fn and_so_it_does_in_the_next_process(seed in any::<u64>(), steps in 1_usize..25) {
-        let place = tempfile::tempdir().unwrap();
+        let place = support::place();
         let folder = place.path().join("Song.omega");
         let mut document = Document::create(&folder, &CreateOptions::seeded("Song", 1)).unwrap();
         furnish(&mut document);

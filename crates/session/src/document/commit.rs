@@ -224,7 +224,7 @@ impl Delta {
 }
 
 /// Deltas one after the other as one for each fact.
-fn merged(deltas: Vec<Delta>) -> Vec<Delta> {
+pub(super) fn merged(deltas: Vec<Delta>) -> Vec<Delta> {
     let mut all: BTreeMap<String, Delta> = BTreeMap::new();
     for delta in deltas {
         match all.get_mut(&delta.path) {

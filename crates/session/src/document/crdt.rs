@@ -17,6 +17,9 @@ const ROOT: &str = "facts";
 /// The last operations of a version: for each, its peer and its number.
 pub(crate) type Heads = Vec<(u64, i32)>;
 
+/// A version: of each peer how many operations.
+pub(crate) type Counts = Vec<(u64, i32)>;
+
 /// Why operations could not be taken in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the operations cannot be read: {0}")]
@@ -127,15 +130,22 @@ impl Crdt {
         Some(Self { doc })
     }
 
-    /// The version that these heads make; `None` where they are not known.
-    pub fn version_at(&self, heads: &Heads) -> Option<VersionVector> {
-        self.doc.frontiers_to_vv(&to_frontiers(heads))
-    }
-
-    /// The heads of a version.
+    /// The heads of what is here of a version.
     pub fn heads_of(&self, version: &VersionVector) -> Heads {
-        from_frontiers(&self.doc.vv_to_frontiers(version))
+        from_frontiers(&self.doc.vv_to_frontiers(&version.intersection(&self.doc.oplog_vv())))
     }
+}
+
+/// A version as it is stored.
+pub(crate) fn counts(version: &VersionVector) -> Counts {
+    let mut counts: Counts = version.iter().map(|(peer, count)| (*peer, *count)).collect();
+    counts.sort_unstable();
+    counts
+}
+
+/// A version that was stored.
+pub(crate) fn version(counts: &Counts) -> VersionVector {
+    counts.iter().filter(|(_, count)| *count > 0).copied().collect()
 }
 
 fn error(error: impl std::fmt::Display) -> CrdtError {

@@ -210,7 +210,8 @@ pub enum Notice {
         /// How many bytes were cut.
         bytes: u64,
     },
-    /// Bytes in the middle of a file of the history cannot be read; what was in them may be lost.
+    /// Bytes of a file of the history are not what was written. The file is kept as it is and not written to any more.
+    /// Told once, when the session is opened for writing.
     Damaged {
         /// The file.
         path: PathBuf,
@@ -219,6 +220,15 @@ pub enum Notice {
     },
     /// A file of the history folder is none of the history, or a damaged snapshot; it is not used.
     Foreign(PathBuf),
+    /// Part of the history cannot be used; what it did was taken from elsewhere.
+    Recovered {
+        /// So many facts were taken from `project.json`.
+        facts: usize,
+        /// So many entries made after `project.json` was written were done again.
+        edits: usize,
+    },
+    /// So many entries made after `project.json` was written cannot be read, and what they changed is lost.
+    Lost(u64),
     /// Operations wait for others that are not there: a file of the history is missing.
     Incomplete,
     /// `project.json` was changed outside; so many facts were taken over as an edit.
@@ -227,6 +237,25 @@ pub enum Notice {
     Repaired(usize),
     /// Something is stored but not shown, because what it hangs on is gone, or because it cannot be read.
     Left(Fault),
+}
+
+impl Notice {
+    /// Whether something was or may be lost, so that a person must be told even where nobody asked for details.
+    #[must_use]
+    pub const fn is_warning(&self) -> bool {
+        match self {
+            Self::Damaged { .. }
+            | Self::Recovered { .. }
+            | Self::Lost(_)
+            | Self::Incomplete
+            | Self::Foreign(_) => true,
+            Self::StaleLock(_)
+            | Self::TornEnd { .. }
+            | Self::TextChanged(_)
+            | Self::Repaired(_)
+            | Self::Left(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Notice {
@@ -239,13 +268,23 @@ impl fmt::Display for Notice {
             ),
             Self::TornEnd { path, bytes } => write!(
                 f,
-                "{}: the last {bytes} bytes were never finished and are cut off; nothing acknowledged was in them",
+                "{}: the last {bytes} bytes are a record that was not written to its end; they are cut off and kept in cache/",
                 path.display()
             ),
             Self::Damaged { path, bytes } => write!(
                 f,
-                "{}: {bytes} bytes are damaged; what was in them may be lost, the rest is used",
+                "{}: {bytes} bytes are damaged; the file is kept as it is, and what can be read of it is used",
                 path.display()
+            ),
+            Self::Recovered { facts, edits } => write!(
+                f,
+                "part of the history is lost: {facts} facts were taken from project.json, and {edits} later entries of \
+                 the history were done again"
+            ),
+            Self::Lost(count) => write!(
+                f,
+                "{count} entries of the history, made after project.json was written, cannot be read; what they changed \
+                 is lost unless a copy of the session has them"
             ),
             Self::Foreign(path) => {
                 write!(f, "{} is no file of the history or is damaged; it is not used", path.display())

@@ -52,6 +52,8 @@ pub enum EntryKind {
     Text,
     /// What a merge broke was repaired.
     Repair,
+    /// What damage to the history took away was taken from `project.json` and from later edits.
+    Recovery,
     /// Something that a newer version wrote.
     Other,
 }
@@ -98,6 +100,7 @@ impl Entry {
             Kind::Redo => EntryKind::Redo,
             Kind::Text => EntryKind::Text,
             Kind::Repair => EntryKind::Repair,
+            Kind::Recovery => EntryKind::Recovery,
             Kind::Other => EntryKind::Other,
             Kind::Writing | Kind::Wrote => return None,
         };
@@ -174,11 +177,13 @@ impl Journal {
         last.map_or(0, |(id, _)| id.number.saturating_add(1))
     }
 
-    /// For each writer, one more than the highest number that is there.
+    /// For each writer, how many entries are there from the first on: up to one that is missing, so that a copy that
+    /// has it is asked for it.
     pub fn version(&self) -> BTreeMap<u64, u64> {
         let mut version = BTreeMap::new();
         for id in self.places.keys() {
-            version.insert(id.peer, id.number.saturating_add(1));
+            let count = version.entry(id.peer).or_insert(0);
+            *count += u64::from(id.number == *count);
         }
         version
     }

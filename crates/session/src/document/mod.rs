@@ -12,15 +12,17 @@ mod journal;
 mod media;
 mod merge;
 mod open;
+mod recover;
 mod save;
 mod state;
+mod text;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use commit::Applied;
 use crdt::Crdt;
-pub(crate) use crdt::Heads;
+pub(crate) use crdt::{Counts, Heads};
 pub use error::{ApplyError, CreateError, FileError, MediaError, MergeError, Notice, OpenError, SaveError};
 use journal::Journal;
 pub use journal::{EntryId, EntryKind, HistoryEntry};
@@ -69,6 +71,8 @@ pub struct Document {
     crdt: Crdt,
     /// The operations that are in the history.
     written: VersionVector,
+    /// Operations that are lost or wait for lost ones, and that recoveries stand in for.
+    covers: VersionVector,
     journal: Journal,
     home: Home,
     peer: u64,
@@ -77,7 +81,7 @@ pub struct Document {
     author: String,
     /// The time that records get instead of the clock's, for scripted sessions.
     time: Option<i64>,
-    text: save::TextState,
+    text: text::TextState,
     /// Bytes of history since the last snapshot.
     fresh: u64,
     notices: Vec<Notice>,

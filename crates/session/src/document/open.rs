@@ -10,8 +10,9 @@ use omega_time::SampleRate;
 use super::crdt::Crdt;
 use super::error::{ApplyError, CreateError, FileError, Notice, OpenError};
 use super::journal::{Entry, Journal};
-use super::save::TextState;
+use super::recover::new_damage;
 use super::state::State;
+use super::text::TextState;
 use super::{Document, Home};
 use crate::folder::record::{Header, Kind, Record};
 use crate::folder::{self, Folder, LoadError, Loaded, Lock, LockError, Place, Writer, files};
@@ -109,6 +110,7 @@ impl Document {
             state,
             crdt,
             written: VersionVector::default(),
+            covers: VersionVector::default(),
             journal: Journal::default(),
             home,
             peer,
@@ -214,17 +216,21 @@ impl Document {
         if let Some(lock) = lock {
             document.settle(path, lock, &loaded)?;
         }
-        document.finish_open(path, text)?;
+        document.finish_open(path, text, &loaded)?;
         Ok(document)
     }
 
     /// Takes in what a folder holds.
     fn load(&mut self, path: &Path, loaded: &Loaded) -> Result<(), OpenError> {
         let history = |reason: String| OpenError::History { path: path.to_owned(), reason };
+        let new = new_damage(loaded);
         for fault in &loaded.faults {
             self.notices.push(match fault.clone() {
                 folder::Fault::Torn { path, bytes } => Notice::TornEnd { path, bytes },
-                folder::Fault::Damaged { path, bytes } => Notice::Damaged { path, bytes },
+                folder::Fault::Damaged { path, damage } if new.contains(&damage) => {
+                    Notice::Damaged { path, bytes: damage.end - damage.start }
+                }
+                folder::Fault::Damaged { .. } => continue,
                 folder::Fault::Foreign { path } => Notice::Foreign(path),
             });
         }
@@ -248,8 +254,13 @@ impl Document {
             blobs.iter().map(|blob| blob.len() as u64).sum()
         };
         Crdt::check(&blobs).map_err(|error| history(error.to_string()))?;
-        if self.crdt.import(&blobs).map_err(|error| history(error.to_string()))? {
-            self.notices.push(Notice::Incomplete);
+        // What waits for others that are not there is seen to by `recover`.
+        self.crdt.import(&blobs).map_err(|error| history(error.to_string()))?;
+        for (record, _) in &loaded.records {
+            let header = &record.header;
+            if header.id.is_some_and(|id| self.crdt.count(id.peer) >= header.end) {
+                self.note_covers(header);
+            }
         }
         let entries =
             loaded.records.iter().filter_map(|(record, place)| Entry::of(&record.header, place.clone()));
@@ -269,7 +280,9 @@ impl Document {
 
     /// Becomes a document that can be written.
     fn settle(&mut self, path: &Path, lock: Lock, loaded: &Loaded) -> Result<(), OpenError> {
-        let writer = Writer::resume(path).unwrap_or_else(|| Writer::new(self.unused_peer()));
+        let whole = |writer: &Writer| self.is_whole(writer.peer, loaded);
+        let writer = Writer::resume(path).filter(whole);
+        let writer = writer.unwrap_or_else(|| Writer::new(self.unused_peer()));
         self.peer = writer.peer;
         self.number = self.journal.next_number(writer.peer);
         self.crdt
@@ -283,6 +296,25 @@ impl Document {
         folder.cut_torn(loaded).map_err(FileError::at(path))?;
         self.home = Home::Folder(Box::new(folder));
         Ok(())
+    }
+
+    /// Whether all that this writer ever wrote is here, as far as anything tells. Where it is not, going on as this writer
+    /// would give the numbers of lost operations to others.
+    fn is_whole(&self, peer: u64, loaded: &Loaded) -> bool {
+        let count = self.crdt.count(peer);
+        let ends =
+            loaded.records.iter().filter(|(record, _)| record.header.id.is_some_and(|id| id.peer == peer));
+        let known = [Some(&self.covers), self.text.base.as_ref()].into_iter().flatten();
+        let damaged = loaded.faults.iter().any(|fault| match fault {
+            folder::Fault::Torn { path, .. }
+            | folder::Fault::Damaged { path, .. }
+            | folder::Fault::Foreign { path } => {
+                path.file_name().is_some_and(|name| *name == *folder::log_name(peer))
+            }
+        });
+        !damaged
+            && ends.map(|(record, _)| record.header.end).all(|end| end <= count)
+            && known.map(|version| version.get(&peer).copied().unwrap_or(0)).all(|known| known <= count)
     }
 
     /// A peer that nobody is.

@@ -17,6 +17,11 @@ pub(crate) fn name(peer: u64) -> String {
     format!("{peer:016x}.{ENDING}")
 }
 
+/// The writer whose file has this name.
+pub(crate) fn writer_of(name: &str) -> Option<u64> {
+    u64::from_str_radix(name.strip_suffix(".log")?, 16).ok().filter(|peer| self::name(*peer) == name)
+}
+
 /// The writer of a file; `None` if it is none of ours, `Some(Err(version))` if it is of a newer version.
 pub(crate) fn writer(bytes: &[u8]) -> Option<Result<u64, String>> {
     let (head, rest) = bytes.split_first_chunk::<16>()?;

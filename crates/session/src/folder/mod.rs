@@ -20,7 +20,8 @@ use baton::Baton;
 pub use lock::Holder;
 pub(crate) use lock::{Lock, LockError};
 use log::Log;
-use record::{Record, scan};
+pub(crate) use log::name as log_name;
+use record::{Damage, Record, TextMark, scan};
 pub(crate) use snapshot::write as write_snapshot;
 
 use crate::model::limits;
@@ -43,8 +44,16 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// The record's frame.
+    /// The record's frame, mended where it is damaged.
     pub fn frame(&self) -> io::Result<Vec<u8>> {
+        let bytes = self.bytes()?;
+        if scan(&bytes, 0).damage.is_empty() {
+            return Ok(bytes);
+        }
+        self.record()?.frame().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is too large"))
+    }
+
+    fn bytes(&self) -> io::Result<Vec<u8>> {
         match self {
             Self::Memory(frame) => Ok(frame.to_vec()),
             Self::File { path, start, length } => {
@@ -60,7 +69,7 @@ impl Place {
 
     /// The record.
     pub fn record(&self) -> io::Result<Record> {
-        let found = scan(&self.frame()?, 0).found.into_iter().next();
+        let found = scan(&self.bytes()?, 0).found.into_iter().next();
         found
             .map(|found| found.record)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it was changed"))
@@ -72,8 +81,8 @@ impl Place {
 pub(crate) enum Fault {
     /// So many bytes at its end are the beginning of a record that was never finished.
     Torn { path: PathBuf, bytes: u64 },
-    /// So many bytes in its middle cannot be read.
-    Damaged { path: PathBuf, bytes: u64 },
+    /// Bytes of it are not what was written.
+    Damaged { path: PathBuf, damage: Damage },
     /// It is no file of a history.
     Foreign { path: PathBuf },
 }
@@ -84,6 +93,8 @@ pub(crate) struct Loaded {
     pub records: Vec<(Record, Place)>,
     pub snapshots: Vec<Vec<u8>>,
     pub text: Option<Vec<u8>>,
+    /// What the cache says of the text.
+    pub hint: Option<TextMark>,
     pub faults: Vec<Fault>,
     /// Bytes of all the writers' files.
     pub bytes: u64,
@@ -107,6 +118,7 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, LoadError> {
     let text = folder.join(TEXT);
     let mut loaded = Loaded {
         text: files::read_bounded(&text, limits::MAX_TEXT_FILE).map_err(at(&text))?,
+        hint: read_hint(folder),
         ..Loaded::default()
     };
     let history = folder.join(HISTORY);
@@ -130,13 +142,37 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, LoadError> {
     Ok(loaded)
 }
 
+/// A second witness of what `project.json` shows, beside the files of the history, in case one of those is damaged.
+const HINT: &str = "text.json";
+
+fn read_hint(folder: &Path) -> Option<TextMark> {
+    let bytes = files::read_bounded(&folder.join(CACHE).join(HINT), 1 << 20).ok()??;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// Notes in the cache what the text shows.
+pub(crate) fn write_hint(folder: &Path, mark: &TextMark) -> io::Result<()> {
+    let path = folder.join(CACHE).join(HINT);
+    let beside = files::unfinished(&path);
+    fs::write(&beside, serde_json::to_vec(mark).unwrap_or_default())?;
+    fs::rename(beside, path)
+}
+
 fn load_log(path: &Path, loaded: &mut Loaded) -> Result<(), LoadError> {
     let bytes = fs::read(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })?;
     loaded.bytes += bytes.len() as u64;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let damaged = |start: usize, end: usize| {
+        let damage = Damage { file: name.clone(), start: start as u64, end: end as u64 };
+        Fault::Damaged { path: path.to_owned(), damage }
+    };
+    let scan = scan(&bytes, log::FIRST.min(bytes.len()));
+    let named = log::writer_of(&name);
     match log::writer(&bytes) {
-        // Records say themselves whose they are; a head that names another writer than the file's name is damaged.
-        Some(Ok(peer)) if path.file_name().is_some_and(|name| *name == *log::name(peer)) => {}
-        Some(Ok(_)) => loaded.faults.push(Fault::Damaged { path: path.to_owned(), bytes: 8 }),
+        Some(Ok(peer)) if named == Some(peer) => {}
+        // Records say themselves whose they are, so where there are some a wrong head costs nothing.
+        Some(Ok(_)) => loaded.faults.push(damaged(16, log::FIRST)),
+        _ if !scan.found.is_empty() => loaded.faults.push(damaged(0, 16)),
         Some(Err(version)) => return Err(LoadError::Newer { path: path.to_owned(), version }),
         None if bytes.len() < log::FIRST => {
             // A file whose head was never finished holds nothing that was acknowledged.
@@ -149,16 +185,13 @@ fn load_log(path: &Path, loaded: &mut Loaded) -> Result<(), LoadError> {
             return Ok(());
         }
     }
-    let scan = scan(&bytes, log::FIRST);
     let shared: Arc<Path> = path.into();
     for found in scan.found {
         let place =
             Place::File { path: shared.clone(), start: found.start as u64, length: found.end - found.start };
         loaded.records.push((found.record, place));
     }
-    for (start, end) in scan.damage {
-        loaded.faults.push(Fault::Damaged { path: path.to_owned(), bytes: (end - start) as u64 });
-    }
+    loaded.faults.extend(scan.damage.into_iter().map(|(start, end)| damaged(start, end)));
     if let Some(end) = scan.torn {
         loaded.faults.push(Fault::Torn { path: path.to_owned(), bytes: (bytes.len() - end) as u64 });
         loaded.torn.push((path.to_owned(), end as u64));

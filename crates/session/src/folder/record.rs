@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::document::{Delta, EntryId, Heads};
+use crate::document::{Counts, Delta, EntryId, Heads};
 
 const MAGIC: &[u8; 4] = b"OMR1";
 const CHECK: usize = 16;
@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Text,
     /// What a merge broke was repaired.
     Repair,
+    /// What damage to the history took away was taken from elsewhere.
+    Recovery,
     /// `project.json` is about to be written.
     Writing,
     /// `project.json` was written.
@@ -47,8 +49,18 @@ pub(crate) struct TextMark {
     pub hash: String,
     /// That of the text before, which is still there if the writing was cut short; empty if there was none.
     pub previous: String,
-    /// The version of the document that the text shows.
-    pub heads: Heads,
+    /// The version of the document that the text shows. Counts, unlike heads, say something of each writer even where the
+    /// operations of another one are lost.
+    pub version: Counts,
+}
+
+/// Bytes of a file of the history that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Damage {
+    /// The name of the file.
+    pub file: String,
+    pub start: u64,
+    pub end: u64,
 }
 
 /// All of a record but its operations.
@@ -82,6 +94,12 @@ pub(crate) struct Header {
     pub end: i32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Delta>,
+    /// Operations that this record stands in for, whether they are here or lost.
+    #[serde(default, skip_serializing_if = "Counts::is_empty")]
+    pub covers: Counts,
+    /// Damage that was dealt with, and is not reported again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<Damage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextMark>,
 }
@@ -101,6 +119,8 @@ impl Header {
             root: None,
             end: 0,
             changes: Vec::new(),
+            covers: Counts::new(),
+            damage: Vec::new(),
             text: None,
         }
     }
@@ -178,9 +198,10 @@ pub(crate) struct Found {
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     pub found: Vec<Found>,
-    /// Stretches between records that hold none: `(start, end)`.
+    /// Stretches that are damaged: `(start, end)`. A record whose frame alone is damaged is among those found all the
+    /// same.
     pub damage: Vec<(usize, usize)>,
-    /// Where the last good record ends, if what follows is the beginning of one that was never finished.
+    /// Where the last good record ends, if what follows is the beginning of one that was never written to its end.
     pub torn: Option<usize>,
 }
 
@@ -200,14 +221,34 @@ pub(crate) fn scan(bytes: &[u8], start: usize) -> Scan {
         let next = (at + 1..bytes.len()).find(|&n| {
             bytes[n..].starts_with(MAGIC) && budget > 0 && frame_at(bytes, n, &mut budget).is_some()
         });
-        match next {
-            Some(next) => scan.damage.push((at, next)),
-            None if budget > 0 => scan.torn = Some(at),
-            None => scan.damage.push((at, bytes.len())),
+        let end = next.unwrap_or(bytes.len());
+        let mended = mended(bytes, at, end);
+        if mended.is_none() && next.is_none() && is_begun(&bytes[at..]) {
+            scan.torn = Some(at);
+        } else {
+            scan.damage.push((at, end));
         }
-        at = next.unwrap_or(bytes.len());
+        scan.found.extend(mended);
+        at = end;
     }
     scan
+}
+
+/// Whether bytes are the beginning of a frame that goes on behind them: what an append leaves that was cut short.
+fn is_begun(bytes: &[u8]) -> bool {
+    let begins = bytes.iter().zip(MAGIC).all(|(found, wanted)| found == wanted);
+    match bytes.get(4..8).and_then(|length| length.first_chunk::<4>()) {
+        Some(length) => begins && (u32::from_le_bytes(*length) as usize).saturating_add(AROUND) > bytes.len(),
+        None => begins,
+    }
+}
+
+/// The record that a damaged stretch is, if its body is whole: its checksum says so, be it with one byte of it wrong.
+fn mended(bytes: &[u8], start: usize, end: usize) -> Option<Found> {
+    let (body, check) = bytes.get(start + 8..end)?.split_last_chunk::<CHECK>()?;
+    let wrong = blake3::hash(body).as_bytes().iter().zip(check).filter(|(a, b)| a != b).count();
+    let record = (wrong <= 1).then(|| Record::read(body))??;
+    Some(Found { start, end, record })
 }
 
 fn frame_at(bytes: &[u8], start: usize, budget: &mut usize) -> Option<Found> {
@@ -261,14 +302,19 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_byte_costs_one_record_and_is_no_torn_end() {
+    fn a_damaged_byte_costs_at_most_its_record_and_is_no_torn_end() {
         let (bytes, ends) = file(3);
-        for place in ends[1]..ends[2] {
+        for place in ends[0]..ends[3] {
             let mut bytes = bytes.clone();
             bytes[place] ^= 0xff;
+            let hit = ends.iter().rposition(|&end| end <= place).unwrap();
+            let in_body = (ends[hit] + 8..ends[hit + 1] - CHECK).contains(&place);
             let scan = scan(&bytes, 4);
-            assert_eq!(scan.found.len(), 2, "byte {place}");
-            assert_eq!((scan.damage, scan.torn), (vec![(ends[1], ends[2])], None));
+            let numbers: Vec<u64> =
+                scan.found.iter().map(|found| found.record.header.id.unwrap().number).collect();
+            let left = (0..3).filter(|n| !in_body || *n != hit as u64);
+            assert_eq!(numbers, left.collect::<Vec<_>>(), "byte {place}: frames are mended, bodies are not");
+            assert_eq!((scan.damage, scan.torn), (vec![(ends[hit], ends[hit + 1])], None));
         }
     }
 

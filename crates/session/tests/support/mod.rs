@@ -10,6 +10,14 @@ use omega_time::{
     Frames, Ramp, SampleRate, Tempo, Ticks, TimeBase, TimeLength, TimePoint, TimeRange, TimeSignature,
 };
 
+/// A temporary folder, in memory where the system has a place for that: these tests make thousands of things durable, and
+/// a disk would take most of their time. What a process that is killed leaves behind is the same there.
+pub fn place() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let made = memory.is_dir().then(|| tempfile::Builder::new().prefix("omega-session-").tempdir_in(memory));
+    made.and_then(Result::ok).unwrap_or_else(|| tempfile::tempdir().unwrap())
+}
+
 /// A stream of numbers: the same seed, the same numbers.
 #[derive(Clone, Debug)]
 pub struct Dice(pub u64);
