@@ -16,6 +16,7 @@ mod delay;
 mod executor;
 mod fault;
 mod lane;
+mod level;
 mod mix;
 mod outside;
 pub mod prepare;

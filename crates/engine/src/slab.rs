@@ -1,7 +1,6 @@
 //! The channel buffers of a program, and which of them are known to hold nothing but zeros.
 
-use omega_graph::{PortBuffer, ScheduledNode};
-use omega_processor::MAX_AUX;
+use omega_graph::PortBuffer;
 use omega_rt::{AlignedBuffer, Owned};
 
 use crate::STRIDE;
@@ -61,22 +60,36 @@ impl Slab {
         self.set_silent(port, true);
     }
 
-    /// The main port and the extra ports of a node. Extra ports may share a buffer with each other.
-    pub(crate) fn node(&mut self, node: &ScheduledNode) -> Option<(&mut [f32], [&[f32]; MAX_AUX])> {
-        let main = span(node.main);
-        let (before, rest) = self.samples.split_at_mut_checked(main.start)?;
-        let (here, after) = rest.split_at_mut_checked(main.len())?;
-        let (before, after) = (&*before, &*after);
-        let aux = node.aux.map(|port| {
-            let at = span(port);
-            if at.end <= main.start {
-                before.get(at).unwrap_or(&[])
-            } else {
-                let at = at.start.checked_sub(main.end).zip(at.end.checked_sub(main.end));
-                at.and_then(|(begin, end)| after.get(begin..end)).unwrap_or(&[])
-            }
-        });
-        Some((here, aux))
+    /// The samples of a port, to be written, and all the others.
+    pub(crate) fn apart(&mut self, port: PortBuffer) -> Option<(&mut [f32], Others<'_>)> {
+        let span = span(port);
+        let (before, rest) = self.samples.split_at_mut_checked(span.start)?;
+        let (here, after) = rest.split_at_mut_checked(span.len())?;
+        Some((here, Others { before, after, end: span.end, silent: &self.silent }))
+    }
+}
+
+/// The channel buffers without those of one port.
+pub(crate) struct Others<'a> {
+    before: &'a [f32],
+    after: &'a [f32],
+    /// Where `after` begins.
+    end: usize,
+    silent: &'a [bool],
+}
+
+impl<'a> Others<'a> {
+    /// The samples of a port, and whether all its channels are known to be zero.
+    pub(crate) fn port(&self, port: PortBuffer) -> (&'a [f32], bool) {
+        let at = span(port);
+        let samples = if at.end <= self.before.len() {
+            self.before.get(at)
+        } else {
+            let at = at.start.checked_sub(self.end).zip(at.end.checked_sub(self.end));
+            at.and_then(|(begin, end)| self.after.get(begin..end))
+        };
+        let silent = self.silent.get(channels(port));
+        (samples.unwrap_or(&[]), silent.is_none_or(|channels| channels.iter().all(|&silent| silent)))
     }
 }
 

@@ -4,6 +4,7 @@ use omega_dsp::kernels::{Kernels, Ramp};
 use omega_processor::{BatchFn, MAX_BLOCK, Params, Processor, Varying};
 use omega_rt::{AlignedBuffer, LoadCell, Owned, Shared};
 
+use crate::level::Levels;
 use crate::timeline::Timeline;
 use crate::{FADE, Fault, Lane, PARTING, STRIDE};
 
@@ -94,6 +95,8 @@ pub(crate) struct Slot {
     pub(crate) load: Shared<LoadCell>,
     /// The last good sample on each channel of the output.
     pub(crate) last: Owned<[f32]>,
+    /// What was measured of the output in this block, for the meter that is right behind it.
+    pub(crate) levels: Option<Levels>,
     /// What the processor had to say when nobody could be told.
     pub(crate) untold: Untold,
 }

@@ -30,6 +30,8 @@ pub struct ScheduledNode {
     pub arrival: u32,
     /// Its own latency, as planned.
     pub latency: u32,
+    /// A meter looks at its output right behind it.
+    pub metered: bool,
 }
 
 /// One term of a sum.
@@ -123,6 +125,8 @@ pub enum Step {
     Meter {
         /// Index in [`Schedule::meters`].
         meter: u32,
+        /// Index in [`Schedule::nodes`] of the node whose output it is.
+        node: u32,
         /// What to measure.
         source: PortBuffer,
         /// Arrival at this point, in frames.

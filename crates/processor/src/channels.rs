@@ -58,10 +58,14 @@ impl<'a> Channels<'a> {
 
     /// All channels in order.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
-        let (offset, frames) = (self.offset, self.frames);
-        self.data
-            .chunks_exact_mut(self.stride.max(1))
-            .filter_map(move |channel| channel.get_mut(offset..offset + frames))
+        let (stride, offset, frames) = (self.stride.max(1), self.offset, self.frames);
+        let mut rest = &mut *self.data;
+        // As `chunks_exact_mut` would, which begins with a division.
+        core::iter::from_fn(move || {
+            let (channel, after) = core::mem::take(&mut rest).split_at_mut_checked(stride)?;
+            rest = after;
+            channel.get_mut(offset..offset + frames)
+        })
     }
 
     /// The first two channels at once; `None` when there are fewer.

@@ -116,6 +116,21 @@ mod scalar {
 mod vector {
     use super::{Lanes, MAGNITUDE, PARTIAL_SUMS, PartialSums, WIDTH, Wide, lane};
 
+    /// The larger one; `b` where `a` is NaN.
+    #[inline(always)]
+    fn larger(a: f32, b: f32) -> f32 {
+        if a > b { a } else { b }
+    }
+
+    /// The largest of all lanes, none of which is NaN: by halves, so that no comparison waits for all before it.
+    #[inline(always)]
+    fn largest<V: Lanes>(lanes: V) -> f32 {
+        let mut values = [0.0; WIDTH];
+        lanes.store(&mut values);
+        let [a, b, c, d, e, f, g, h] = values;
+        larger(larger(larger(a, e), larger(c, g)), larger(larger(b, f), larger(d, h)))
+    }
+
     #[inline(always)]
     pub fn peak<V: Lanes>(buf: &[f32]) -> f32 {
         let (pairs, rest) = buf.as_chunks::<{ 2 * WIDTH }>();
@@ -126,12 +141,7 @@ mod vector {
                 *peak = V::load(chunk).abs().max(*peak);
             }
         }
-        let mut lanes = [0.0; WIDTH];
-        peaks[0].max(peaks[1]).store(&mut lanes);
-        lanes
-            .into_iter()
-            .chain(rest.iter().map(|x| x.abs()))
-            .fold(0.0, |peak, x| if x > peak { x } else { peak })
+        rest.iter().fold(largest(peaks[0].max(peaks[1])), |peak, x| larger(x.abs(), peak))
     }
 
     #[inline(always)]
@@ -179,12 +189,7 @@ mod vector {
             high_sums.store(high);
         }
         super::scalar::add_squares(sums, rest, 0);
-        let mut lanes = [0.0; WIDTH];
-        peaks[0].max(peaks[1]).store(&mut lanes);
-        lanes
-            .into_iter()
-            .chain(rest.iter().map(|x| x.abs()))
-            .fold(0.0, |peak, x| if x > peak { x } else { peak })
+        rest.iter().fold(largest(peaks[0].max(peaks[1])), |peak, x| larger(x.abs(), peak))
     }
 
     #[inline(always)]
@@ -207,18 +212,18 @@ mod vector {
     pub fn is_within<V: Lanes>(buf: &[f32], limit: f32) -> bool {
         // Magnitudes order like integers, with infinity and NaN at the end: what lies above the limit reaches the sign bit.
         let to_sign = V::splat_bits(MAGNITUDE - (limit.to_bits() & MAGNITUDE));
-        let (strips, rest) = buf.as_chunks::<{ 8 * WIDTH }>();
-        for strip in strips {
-            let any = strip.as_chunks().0.iter().fold(V::splat(0.0), |any, chunk| {
+        let (pairs, rest) = buf.as_chunks::<{ 2 * WIDTH }>();
+        let mut any = [V::splat(0.0); 2];
+        // To the end: a sample above the limit is rare, and an end to each strip costs more than it saves.
+        for pair in pairs {
+            for (any, chunk) in any.iter_mut().zip(pair.as_chunks().0) {
                 let magnitude = V::load(chunk).and_bits(V::splat_bits(MAGNITUDE));
-                any.or_bits(magnitude.add_bits(to_sign))
-            });
-            let mut lanes = [0.0; WIDTH];
-            any.store(&mut lanes);
-            if lanes.iter().fold(0, |any, x| any | x.to_bits()) & !MAGNITUDE != 0 {
-                return false;
+                *any = any.or_bits(magnitude.add_bits(to_sign));
             }
         }
-        super::scalar::is_within(rest, limit)
+        let mut lanes = [0.0; WIDTH];
+        any[0].or_bits(any[1]).store(&mut lanes);
+        let above = lanes.iter().fold(0, |any, x| any | x.to_bits()) & !MAGNITUDE != 0;
+        !above && super::scalar::is_within(rest, limit)
     }
 }

@@ -7,6 +7,7 @@ use omega_processor::{
 
 use super::Executor;
 use crate::fault::{self, first_bad};
+use crate::level::Levels;
 use crate::slab::Slab;
 use crate::slot::Slot;
 use crate::{Fault, PARTING, STRIDE};
@@ -62,8 +63,7 @@ impl Executor {
             program.slab.silence(scheduled.main, frames);
             return;
         }
-        let aux_silent = scheduled.aux.map(|port| program.slab.is_silent(port));
-        let Some((main, aux)) = program.slab.node(scheduled) else { return };
+        let Some((main, others)) = program.slab.apart(scheduled.main) else { return };
         let Some(processor) = slot.processor.as_deref_mut() else { return };
         let mut outcome = Outcome::default();
         let mut done = 0;
@@ -75,7 +75,8 @@ impl Executor {
             let params = table.params(&slot.values, frames).range(done, done + count);
             let mut block = ProcessBlock::new(Channels::new(main, STRIDE, done, count), params, transport);
             block.input_silent = quiet;
-            for (place, (memory, silent)) in block.aux.iter_mut().zip(aux.iter().zip(aux_silent)) {
+            for (place, port) in block.aux.iter_mut().zip(scheduled.aux).filter(|(_, port)| port.count > 0) {
+                let (memory, silent) = others.port(port);
                 *place = ChannelsRef::new(memory, STRIDE, done, count, silent);
             }
             block.events = if done == 0 { events } else { &[] };
@@ -186,10 +187,16 @@ impl Executor {
                 None
             }
             Status::Sound => {
-                let output = program.slab.port(output(scheduled)).chunks_exact(STRIDE);
-                let channels = output.map(|channel| channel.get(..frames).unwrap_or(&[]));
-                let bad = channels.clone().filter_map(|channel| first_bad(self.kernels, channel));
-                let bad = bad.min_by_key(|(frame, _)| *frame);
+                let port = program.slab.port(output(scheduled));
+                let channels = port.chunks_exact(STRIDE).map(|channel| channel.get(..frames).unwrap_or(&[]));
+                // One look serves the meter and the check.
+                let levels = scheduled.metered.then(|| Levels::of(self.kernels, port, frames));
+                slot.levels = levels.filter(Levels::contained);
+                let mut bad = None;
+                if slot.levels.is_none() {
+                    let found = channels.clone().filter_map(|channel| first_bad(self.kernels, channel));
+                    bad = found.min_by_key(|(frame, _)| *frame);
+                }
                 if bad.is_none() {
                     slot.last.iter_mut().zip(channels).for_each(|(last, channel)| {
                         *last = channel.last().copied().unwrap_or(0.0);

@@ -5,6 +5,7 @@ use omega_graph::{PortBuffer, Step};
 
 use super::Executor;
 use super::watch::Watch;
+use crate::level::Levels;
 use crate::{DECLICK, Outside, RUNAWAY, STRIDE, mix};
 
 impl Executor {
@@ -35,7 +36,9 @@ impl Executor {
                 }
                 Step::LineWrite { line, source } => self.line_write(line, source, frames),
                 Step::LineRead { tap, target } => self.line_read(tap, target, frames),
-                Step::Meter { meter, source, arrival } => self.meter(meter, source, arrival, frames),
+                Step::Meter { meter, node, source, arrival } => {
+                    self.meter(meter, (node, source), arrival, frames);
+                }
                 Step::Input { node, first } => self.input(outside, node, first, begin, frames),
                 Step::Output { source, first } => {
                     self.output(outside, source, first, begin..begin + frames, declicks);
@@ -88,20 +91,18 @@ impl Executor {
         }
     }
 
-    fn meter(&mut self, meter: u32, source: PortBuffer, arrival: u32, frames: usize) {
-        let program = &*self.program;
+    fn meter(&mut self, meter: u32, (node, source): (u32, PortBuffer), arrival: u32, frames: usize) {
+        let program = &mut *self.program;
         let Some(cell) = program.meters.get(meter as usize) else { return };
         let position = self.line.now(self.time - i64::from(arrival)).position;
-        let (mut peak, mut squares) = (0.0f32, 0.0);
-        if !program.slab.is_silent(source) {
-            for channel in program.slab.port(source).chunks_exact(STRIDE) {
-                let (p, s) = self.kernels.peak_and_sum_squares(channel.get(..frames).unwrap_or(&[]));
-                peak = peak.max(p);
-                squares += s;
-            }
-            squares /= f64::from(source.count.max(1));
-        }
-        cell.update(peak, squares, u32::try_from(frames).unwrap_or(0), position);
+        let slot = program.slots.get_mut(node as usize).and_then(Option::as_deref_mut);
+        // Where the node was just looked over, that is what the meter shows.
+        let levels = match slot.and_then(|slot| slot.levels.take()) {
+            Some(levels) => levels,
+            None if program.slab.is_silent(source) => Levels::default(),
+            None => Levels::of(self.kernels, program.slab.port(source), frames),
+        };
+        cell.update(levels.peak, levels.squares, u32::try_from(frames).unwrap_or(0), position);
     }
 
     fn input<O: Outside>(&mut self, outside: &O, node: u32, first: u16, begin: usize, frames: usize) {

@@ -245,6 +245,7 @@ fn slot(setup: NodeSetup, node: &ScheduledNode, load: Shared<LoadCell>, sample_r
         fault: None,
         parting: 0,
         load,
+        levels: None,
         untold: Untold::default(),
     }
 }

@@ -3,7 +3,7 @@
 use omega_dsp::simd::Level;
 use omega_engine::prepare::{Notification, ParamSetup};
 use omega_engine::{Fault, PARTING, Planar, RUNAWAY};
-use omega_graph::{ChannelMap, NodeId, NodeSpec, Role};
+use omega_graph::{ChannelMap, MeterId, NodeId, NodeSpec, Role};
 use omega_processor::{ProcessBlock, Processor, Smoothing, Status};
 use omega_testkit::processors::{Constant, FailingNode, LatencyNode, NanNode, Noise};
 use omega_testkit::random::Random;
@@ -32,13 +32,16 @@ impl Processor for Spike {
     fn reset(&mut self) {}
 }
 
-/// A constant through `suspect` beside another constant. Gives the suspect's id.
-fn beside_another(suspect: impl Processor) -> (Rig, NodeId) {
+/// A constant through `suspect`, which may have a meter, beside another constant. Gives the suspect's id.
+fn beside_another(suspect: impl Processor, metered: bool) -> (Rig, NodeId) {
     let mut builder = Builder::default();
     let (source, other) = (builder.source(Constant { value: 0.5 }), builder.source(Constant { value: 0.25 }));
     let (suspect, output) = (builder.effect(suspect, Vec::new()), builder.output());
     builder.chain(&[source, suspect, output]);
     builder.cable(other, output);
+    if metered {
+        builder.meter(suspect);
+    }
     let mut rig = Rig::new(Level::detect(), 1);
     rig.conductor.begin(builder.plan).expect("valid");
     rig.conductor.play();
@@ -60,9 +63,10 @@ fn bad_numbers_fade_out_where_they_arise_for_any_cut_and_are_named_once() {
         (-f32::MAX, Fault::Runaway),
     ];
     for (seed, (value, fault)) in bad.into_iter().cycle().take(24).enumerate() {
-        let mut random = Random::new(seed as u64);
+        let (mut random, metered) = (Random::new(seed as u64), seed % 8 < 4);
         let at = random.index(1500);
-        let (mut rig, suspect) = beside_another(Spike { at: i64::try_from(at).expect("small"), value });
+        let (mut rig, suspect) =
+            beside_another(Spike { at: i64::try_from(at).expect("small"), value }, metered);
         let mut heard = vec![Vec::new()];
         while heard[0].len() < 3000 {
             let left = 3000 - heard[0].len();
@@ -73,12 +77,20 @@ fn bad_numbers_fade_out_where_they_arise_for_any_cut_and_are_named_once() {
             assert!((heard - expected).abs() < 1e-6, "{value} at {at}: {heard}, not {expected} at {frame}");
         }
         assert_eq!(rig.conductor.poll(), [Notification::Failed { node: suspect, fault }]);
+        // The meter shows what was heard of the node, and nothing of what was kept back.
+        let Some(meter) = rig.conductor.meters().get(&MeterId(suspect.0)).filter(|_| metered) else {
+            continue;
+        };
+        let shown = meter.take();
+        let heard = expected.iter().map(|sample| f64::from(sample - 0.25));
+        assert_eq!((shown.peak, shown.frames), (0.5, 3000), "{value} at {at}");
+        assert!((shown.sum_sq - heard.map(|sample| sample * sample).sum::<f64>()).abs() < 1e-3);
     }
 }
 
 #[test]
 fn the_loudest_sample_that_is_allowed_passes() {
-    let (mut rig, _) = beside_another(Spike { at: 100, value: RUNAWAY });
+    let (mut rig, _) = beside_another(Spike { at: 100, value: RUNAWAY }, true);
     let mut heard = vec![Vec::new()];
     rig.run(500, &mut heard);
     assert_eq!((heard[0][99], heard[0][100], heard[0][101]), (0.75, RUNAWAY + 0.25, 0.75));
@@ -87,7 +99,7 @@ fn the_loudest_sample_that_is_allowed_passes() {
 
 #[test]
 fn a_node_that_stops_by_itself_fades_too_and_stays_out() {
-    let (mut rig, suspect) = beside_another(FailingNode { from: 640, code: 3 });
+    let (mut rig, suspect) = beside_another(FailingNode { from: 640, code: 3 }, false);
     let mut heard = vec![Vec::new()];
     (0..20).for_each(|_| rig.run(64, &mut heard));
     let largest = heard[0].windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
@@ -102,7 +114,7 @@ fn a_node_that_stops_by_itself_fades_too_and_stays_out() {
 
 #[test]
 fn after_a_locate_it_is_tried_again_and_taken_out_again() {
-    let (mut rig, suspect) = beside_another(NanNode { from: 1000 });
+    let (mut rig, suspect) = beside_another(NanNode { from: 1000 }, true);
     let told = [Notification::Failed { node: suspect, fault: Fault::NotFinite }];
     for _ in 0..3 {
         let mut heard = vec![Vec::new()];

@@ -133,8 +133,8 @@ impl<'a> Emitter<'a> {
             }
             Role::Sum => {}
         }
-        for &node in group {
-            self.output_stage(node);
+        for (index, &node) in (first..).zip(group) {
+            self.output_stage(node, index);
         }
         for &node in group {
             let targets = self.graph.out_of(node).filter(|(_, edge)| edge.spec.port == Port::Main);
@@ -204,18 +204,19 @@ impl<'a> Emitter<'a> {
             aux,
             arrival: self.plan.arrival[node],
             latency: spec.latency,
+            metered: self.meters.contains_key(&spec.id),
         });
     }
 
-    /// Meters and the delay line behind `node`.
-    fn output_stage(&mut self, node: usize) {
+    /// Meters and the delay line behind `node`, which is at `index` in the order of execution.
+    fn output_stage(&mut self, node: usize, index: u32) {
         self.done[node] = true;
         let spec = self.graph.nodes[node];
         let source = self.port(self.main[node], spec.outputs);
         for meter in self.meters.remove(&spec.id).unwrap_or_default() {
             self.touch(self.main[node]);
             let arrival = self.plan.arrival[node].saturating_add(spec.latency);
-            self.steps.push(Step::Meter { meter: number(self.metered.len()), source, arrival });
+            self.steps.push(Step::Meter { meter: number(self.metered.len()), node: index, source, arrival });
             self.metered.push(meter);
         }
         if let Some(line) = self.lines[node] {
