@@ -63,7 +63,7 @@ fn seed(fault: &str) -> Outcome {
     if fault != "relaxed" {
         return Err(format!("no fault is called {fault:?}: relaxed").into());
     }
-    omega_rt::sync::faults::RELAXED_PUBLISH.set(true);
+    omega_rt::faults::RELAXED_PUBLISH.set(true);
     Ok(())
 }
 

@@ -183,7 +183,7 @@ fn pages() -> Outcome {
 
 #[cfg(seeded_faults)]
 fn seed(fault: &str) -> Outcome {
-    use omega_rt::sync::faults;
+    use omega_rt::faults;
     if fault != "relaxed" {
         return Err(format!("no fault is called {fault:?}: relaxed").into());
     }

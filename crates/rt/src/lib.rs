@@ -11,6 +11,7 @@
 //! | [`reclaim`] | [`Reclaim`]/[`Reclaimer`]: what is dropped elsewhere | gives away, wait-free |
 //! | [`resident`] | who keeps buffers and pools in main memory | – |
 //! | [`pcm`] | [`PcmSource`]: recorded audio that another thread pages in | reads |
+//! | [`faults`] | mistakes that proofs make on purpose | constants that are false |
 //! | [`denormals`] | [`FlushDenormals`] | enters at each callback |
 //! | [`guard`] | counts allocations, frees and locks inside an [`RtScope`] | enters at each callback |
 //!
@@ -49,6 +50,8 @@
 //! Each is held by the test named with it; those in `tests/loom.rs` in every interleaving of up to three preemptions
 //! and every order that the memory model allows, and each of those models must also find its own seeded fault.
 //!
+//! - **An [`Owned`] value is not used after it was given away**: under `--cfg loom` each tells the model when it is read,
+//!   written and freed, so that what is built on this crate can be modelled as it is (the engine's `tests/loom.rs`).
 //! - **Nothing waits.** There is no lock in this crate but the one that [`guard`] counts. FIFOs, cells and reclaim are
 //!   wait-free; the pool is lock-free, and its cache keeps it out of most operations.
 //! - **A block has one owner at a time**, and what one owner wrote happened before the next owner's turn
@@ -83,6 +86,7 @@
 #![no_std]
 
 pub mod denormals;
+pub mod faults;
 pub mod fifo;
 pub mod guard;
 pub mod latest;
@@ -94,9 +98,6 @@ pub mod pcm;
 pub mod pool;
 pub mod reclaim;
 pub mod resident;
-#[cfg(any(loom, seeded_faults))]
-pub mod sync;
-#[cfg(not(any(loom, seeded_faults)))]
 mod sync;
 
 pub use denormals::FlushDenormals;

@@ -1,5 +1,6 @@
 //! What a meter needs, from the audio thread to whoever draws it.
-use crate::sync::{AtomicU32, AtomicU64, Ordering, faults, fence};
+use crate::faults;
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// How often the reader tries to find the writer at rest before it leaves the energy to the next reading.
 const TRIES: u32 = if cfg!(loom) { 2 } else { 64 };

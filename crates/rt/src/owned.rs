@@ -6,7 +6,9 @@
 //! [`RtScope`](crate::guard::RtScope) as a free.
 extern crate alloc;
 
+use crate::faults::Witness;
 use crate::lines::{LINE_BYTES, LINE_SAMPLES, Line, release, zeroed_lines};
+use crate::sync::Life;
 use alloc::boxed::Box;
 use alloc::collections::TryReserveError;
 use alloc::sync::Arc;
@@ -28,14 +30,18 @@ pub const ALIGNMENT: usize = LINE_BYTES;
 /// gains[1] = 0.25;
 /// assert_eq!(&gains[..], &[1.0, 0.25]);
 /// ```
-pub struct Owned<T: ?Sized>(Box<T>);
+pub struct Owned<T: ?Sized> {
+    /// Ends before the value does.
+    life: Life,
+    value: Box<T>,
+}
 
 impl<T: Any + Send> Owned<T> {
     /// Forgets the type, so that values of many types go through one [`Reclaim`](crate::reclaim::Reclaim). Nothing is
     /// copied or allocated: real-time safe.
     #[must_use]
     pub fn erase(self) -> Owned<dyn Any + Send> {
-        Owned(self.0)
+        Owned { life: self.life, value: self.value }
     }
 }
 
@@ -43,20 +49,27 @@ impl<T: ?Sized> Owned<T> {
     /// Gives the box back. Real-time safe by itself (nothing is copied or freed).
     #[must_use]
     pub fn into_box(self) -> Box<T> {
-        self.0
+        self.value
+    }
+
+    /// Stands for a use of the value after it was given away: for mistakes that are made on purpose.
+    #[inline]
+    #[must_use]
+    pub fn witness(&self) -> Witness {
+        self.life.witness()
     }
 }
 
 impl<T: ?Sized> From<Box<T>> for Owned<T> {
     fn from(value: Box<T>) -> Self {
-        Self(value)
+        Self { life: Life::begin(), value }
     }
 }
 
 /// An empty slice; nothing is allocated.
 impl<T> Default for Owned<[T]> {
     fn default() -> Self {
-        Self(Box::default())
+        Self::from(Box::default())
     }
 }
 
@@ -65,20 +78,22 @@ impl<T: ?Sized> Deref for Owned<T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.0
+        self.life.read();
+        &self.value
     }
 }
 
 impl<T: ?Sized> DerefMut for Owned<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
+        self.life.write();
+        &mut self.value
     }
 }
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Owned<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        (**self).fmt(f)
     }
 }
 
@@ -209,7 +224,7 @@ impl fmt::Debug for AlignedBuffer {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     #![allow(
         clippy::disallowed_methods,

@@ -11,8 +11,9 @@
 //! A page's memory is allocated when it is claimed for the first time, so a large pool costs what is used of it.
 extern crate alloc;
 
+use crate::faults;
 use crate::owned::{AlignedBuffer, Owned};
-use crate::sync::{AtomicU64, Ordering, UnsafeCell, faults};
+use crate::sync::{AtomicU64, Ordering, UnsafeCell};
 use alloc::boxed::Box;
 
 /// Readers inside: bits 0 to 21.

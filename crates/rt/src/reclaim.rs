@@ -6,8 +6,9 @@
 //! hand-over is small enough to be checked by loom.
 extern crate alloc;
 
+use crate::faults;
 use crate::owned::Owned;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell, faults, publishing};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell, publishing};
 use alloc::boxed::Box;
 use core::any::Any;
 

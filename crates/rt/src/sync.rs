@@ -1,8 +1,7 @@
 //! The atomics, cells and reference counts that this crate builds on: the real ones, or loom's under `--cfg loom`.
 //!
-//! Under `--cfg loom` and `--cfg seeded_faults` there are also [`faults`]: deliberate mistakes that a model, or a
-//! program under ThreadSanitizer, switches on to prove that it would notice them. In every other build they are
-//! constants that are false, and leave no code behind.
+
+use crate::faults;
 
 /// The order of a store or exchange that hands something to another thread.
 #[inline]
@@ -19,6 +18,9 @@ pub(crate) use loom::{
 
 #[cfg(not(loom))]
 pub(crate) use real::*;
+
+#[cfg(loom)]
+pub(crate) use modelled::{Life, Uses};
 
 #[cfg(not(loom))]
 mod real {
@@ -48,57 +50,96 @@ mod real {
             f(self.0.get())
         }
     }
-}
 
-/// Deliberate mistakes, one switch each.
-#[cfg(any(loom, seeded_faults))]
-pub mod faults {
-    use core::sync::atomic::{AtomicBool, Ordering};
-
-    /// A switch, thrown before the threads start. Not modelled by loom itself.
+    /// What a model follows of a heap value: nothing, outside of a model.
     #[derive(Debug)]
-    pub struct Fault(AtomicBool);
+    pub(crate) struct Life;
 
-    impl Fault {
-        /// Switches the mistake on or off.
-        pub fn set(&self, on: bool) {
-            self.0.store(on, Ordering::Relaxed);
+    impl Life {
+        #[inline]
+        pub(crate) const fn begin() -> Self {
+            Self
         }
 
         #[inline]
-        pub(crate) fn is_on(&self) -> bool {
-            self.0.load(Ordering::Relaxed)
+        pub(crate) const fn read(&self) {}
+
+        #[inline]
+        pub(crate) const fn write(&self) {}
+
+        #[inline]
+        pub(crate) const fn witness(&self) -> crate::faults::Witness {
+            crate::faults::Witness::NONE
         }
     }
-
-    /// What one thread wrote is handed to another without release order.
-    pub static RELAXED_PUBLISH: Fault = Fault(AtomicBool::new(false));
-    /// The pool's free list does not count its changes.
-    pub static UNTAGGED_INDEX: Fault = Fault(AtomicBool::new(false));
-    /// The reclaiming side frees a value while the audio side still uses it.
-    pub static EARLY_FREE: Fault = Fault(AtomicBool::new(false));
-    /// A page is claimed while readers are in it.
-    pub static IGNORED_READERS: Fault = Fault(AtomicBool::new(false));
-    /// The meter's reader does not check whether the writer was in the middle.
-    pub static UNCHECKED_READ: Fault = Fault(AtomicBool::new(false));
 }
 
-#[cfg(not(any(loom, seeded_faults)))]
-pub(crate) mod faults {
-    #[derive(Debug)]
-    pub(crate) struct Fault;
+/// Loom follows what goes through its own cells. What lies in a `Box` it would not see, so each
+/// [`Owned`](crate::Owned) has a cell beside it that is read where the value is read, and written where it is written and
+/// freed: a use that is not ordered with another thread's writing or freeing ends the model, as does a value that is never
+/// freed, and one that is freed on the audio thread.
+#[cfg(loom)]
+mod modelled {
+    extern crate std;
 
-    impl Fault {
-        #[inline]
-        #[expect(clippy::unused_self, reason = "the model build's switch has state")]
-        pub(crate) const fn is_on(&self) -> bool {
-            false
+    use crate::faults::Witness;
+    use loom::alloc::Track;
+    use loom::cell::UnsafeCell;
+    use std::sync::Arc;
+
+    /// The cell of a value. It holds nothing.
+    #[derive(Debug)]
+    pub(crate) struct Uses(UnsafeCell<()>);
+
+    #[allow(unsafe_code, reason = "the cell holds nothing")]
+    // SAFETY: there is nothing in the cell that two threads could touch at once; loom's own account of it is kept by the
+    // one system thread that runs all threads of a model.
+    unsafe impl Sync for Uses {}
+
+    /// A model that has failed is unwound, and looks at nothing any more.
+    impl Uses {
+        pub(crate) fn read(&self) {
+            if !std::thread::panicking() {
+                self.0.with(|_| ());
+            }
+        }
+
+        fn write(&self) {
+            if !std::thread::panicking() {
+                self.0.with_mut(|_| ());
+            }
         }
     }
 
-    pub(crate) static RELAXED_PUBLISH: Fault = Fault;
-    pub(crate) static UNTAGGED_INDEX: Fault = Fault;
-    pub(crate) static EARLY_FREE: Fault = Fault;
-    pub(crate) static UNCHECKED_READ: Fault = Fault;
-    pub(crate) static IGNORED_READERS: Fault = Fault;
+    #[derive(Debug)]
+    pub(crate) struct Life {
+        uses: Arc<Uses>,
+        _freed: Track<()>,
+    }
+
+    impl Life {
+        pub(crate) fn begin() -> Self {
+            Self { uses: Arc::new(Uses(UnsafeCell::new(()))), _freed: Track::new(()) }
+        }
+
+        pub(crate) fn read(&self) {
+            self.uses.read();
+        }
+
+        pub(crate) fn write(&self) {
+            self.uses.write();
+        }
+
+        pub(crate) fn witness(&self) -> Witness {
+            Witness::of(&self.uses)
+        }
+    }
+
+    impl Drop for Life {
+        fn drop(&mut self) {
+            self.write();
+            let elsewhere = std::thread::panicking() || !crate::faults::on_audio_thread();
+            assert!(elsewhere, "a heap value is freed on the audio thread");
+        }
+    }
 }

@@ -17,12 +17,12 @@
 
 use loom::cell::UnsafeCell;
 use loom::thread;
+use omega_rt::faults::{self, Fault};
 use omega_rt::latest::latest_value;
 use omega_rt::meter::PeakCell;
 use omega_rt::pages::{PageId, PagePool};
 use omega_rt::pool::{Block, BlockPool};
 use omega_rt::reclaim::reclaim;
-use omega_rt::sync::faults::{self, Fault};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -30,14 +30,15 @@ const COUNTED_FAULTS: [(&str, &str); 8] = [
     ("sleep", "voluntary-switches"),
 ];
 
-/// The lock-free structures of `rt` under loom, which tries every interleaving up to its preemption bound.
+/// The lock-free structures of `rt`, and the engine's hand-over of schedules, under loom, which tries every interleaving up
+/// to its preemption bound.
 ///
 /// # Errors
 /// No model ran.
 pub fn loom(scanner: &mut Scanner) -> Result<Outcome> {
-    let mut command =
-        shell::cargo(&["test", "--locked", "--release", "--package", "omega-rt", "--no-fail-fast"]);
-    command.args(["--test", "loom", "--", "--show-output"]);
+    let mut command = shell::cargo(&["test", "--locked", "--release", "--no-fail-fast"]);
+    command.args(["--package", "omega-rt", "--package", "omega-engine", "--test", "loom"]);
+    command.args(["--", "--show-output"]);
     command.env("RUSTFLAGS", "--cfg loom").env("LOOM_MAX_PREEMPTIONS", "3");
     command.env("CARGO_TARGET_DIR", test::target()?.join("loom"));
     // A model that fails is named in the log, and that is what counts below.

@@ -1,7 +1,7 @@
 //! What is asked of the executor, and what it tells.
 
 use omega_graph::Step;
-use omega_rt::{Owned, Producer};
+use omega_rt::{Owned, Producer, faults};
 
 use super::Executor;
 use crate::slot::When;
@@ -30,7 +30,9 @@ impl Executor {
             let waits = match self.commands.peek() {
                 None => return,
                 // What comes back needs room, and a program waits for the fade of the one before.
-                Some(Command::Adopt(_)) => self.events.free() == 0 || self.fading(),
+                Some(Command::Adopt(_)) => {
+                    (self.events.free() == 0 && !faults::NO_ROOM.is_on()) || self.fading()
+                }
                 Some(Command::Lane { .. } | Command::Exchange { .. }) => self.events.free() == 0,
                 Some(Command::Play | Command::Stop | Command::Locate(_)) => self.leap.is_some(),
                 Some(_) => false,
@@ -162,7 +164,14 @@ impl Executor {
         program.take_over(&mut self.program, self.time);
         core::mem::swap(&mut self.program, &mut program);
         self.adopted = if self.program.change.fades { self.time } else { self.time - FADE };
+        if faults::FREED_HERE.is_on() {
+            return;
+        }
+        let used = program.witness();
         self.send(EngineEvent::Retired(program));
+        if faults::EARLY_FREE.is_on() {
+            used.read();
+        }
     }
 
     /// Sends; whoever sends a heap value has made sure that there is room.

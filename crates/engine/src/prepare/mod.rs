@@ -273,14 +273,21 @@ pub struct Control {
     pub status: LatestReader<EngineStatus>,
 }
 
-/// Messages that fit into each FIFO.
+/// Messages that usually fit into each FIFO.
 const MESSAGES: usize = 16_384;
 
 /// An executor of an empty program, and the other ends of its FIFOs.
 #[must_use]
 pub fn engine(level: Level) -> (Executor, Control) {
-    let (commands, command_consumer) = fifo(MESSAGES);
-    let (event_producer, events) = fifo(MESSAGES);
+    engine_with_room(level, MESSAGES)
+}
+
+/// As [`engine`], with FIFOs that hold `messages` messages each (at least one). However few that are, nothing is lost and
+/// the order stays; what finds no room waits.
+#[must_use]
+pub fn engine_with_room(level: Level, messages: usize) -> (Executor, Control) {
+    let (commands, command_consumer) = fifo(messages);
+    let (event_producer, events) = fifo(messages);
     let (status_writer, status) = latest_value(EngineStatus::default());
     let schedule = Schedule { max_frames: u32::MAX, ..Schedule::default() };
     let (nothing, _) =

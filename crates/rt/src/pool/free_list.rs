@@ -9,7 +9,8 @@
 //! taken, and inside the block that would be a data race with whatever its new owner writes there.
 extern crate alloc;
 
-use crate::sync::{AtomicU32, AtomicU64, Ordering, faults, publishing};
+use crate::faults;
+use crate::sync::{AtomicU32, AtomicU64, Ordering, publishing};
 use alloc::boxed::Box;
 
 /// Bits of the index in the head; the other 40 count changes. A thread would have to sleep between two of its own
