@@ -10,14 +10,17 @@ use omega_testkit::random::Random;
 use crate::Outcome;
 use crate::desk::Desk;
 use crate::faults::{AFTER, Fault};
+use crate::material::Material;
 use crate::watch::Cycle;
 
 /// The cases by name.
-pub const NAMES: [&str; 5] = ["playing", "edits", "locate", "loop", "hardware"];
+pub const NAMES: [&str; 6] = ["playing", "edits", "locate", "loop", "streaming", "hardware"];
 
 /// Tracks of the desk: enough to fill a batch of lanes and to leave some over.
 const TRACKS: usize = 6;
 const BLOCKS: usize = 1500;
+/// Frames of the material of each track.
+const FRAMES: usize = 20_000;
 
 /// A desk that plays through a clock.
 struct Stage {
@@ -28,11 +31,11 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(rate: u32, period: usize, fault: Option<&str>) -> Outcome<Self> {
+    fn new(rate: u32, period: usize, material: Material, fault: Option<&str>) -> Outcome<Self> {
         let clock = VirtualClock::new();
         let (executor, control) = engine(Level::detect());
         let mut conductor = Conductor::new(control, rate);
-        let desk = Desk::new(TRACKS, rate, 20_000);
+        let desk = Desk::with(material, TRACKS, rate);
         desk.begin(&mut conductor)?;
         let config = StreamConfig {
             backend: Backend::Virtual(clock.clone()),
@@ -53,12 +56,23 @@ impl Stage {
         Ok(())
     }
 
+    /// Edits and locates; between them, what is played next is mostly waited for.
+    fn stream(&mut self, turn: usize, random: &mut Random) -> Outcome {
+        match turn % 4 {
+            0 => self.desk.edit(random, &mut self.conductor)?,
+            2 => self.conductor.locate(random.within(-10_000, 1_000_000)),
+            _ => self.desk.material().wait(self.conductor.status().position),
+        }
+        Ok(())
+    }
+
     /// Stops, and fails where nothing was heard: silence proves nothing.
     fn end(self) -> Outcome {
         let heard = self.clock.captured();
         let sounds = heard.iter().flatten().filter(|sample| sample.abs() > 1e-4).count();
         let all: usize = heard.iter().map(Vec::len).sum();
         drop(self.stream.stop());
+        self.desk.material().check()?;
         if let Some(failure) = self.desk.failures.first() {
             return Err(failure.clone().into());
         }
@@ -74,7 +88,8 @@ pub fn run(name: &str, fault: Option<&str>) -> Outcome {
     if name == "hardware" {
         return hardware(fault);
     }
-    let mut stage = Stage::new(48_000, 256, fault)?;
+    let material = Material::new(name == "streaming", TRACKS, FRAMES, 48_000)?;
+    let mut stage = Stage::new(48_000, 256, material, fault)?;
     let mut random = Random::new(7);
     stage.clock.set_blocks(BlockSizes::Random { seed: 3, max: 700 });
     let blocks = if fault.is_some() { usize::try_from(AFTER)? + 200 } else { BLOCKS };
@@ -89,6 +104,7 @@ pub fn run(name: &str, fault: Option<&str>) -> Outcome {
                 stage.conductor.locate(begin);
             }
             "loop" => {}
+            "streaming" => stage.stream(turn, &mut random)?,
             _ => return Err(format!("no case is called {name:?}: {}", NAMES.join(", ")).into()),
         }
         stage.run(5)?;
@@ -101,7 +117,7 @@ pub fn run(name: &str, fault: Option<&str>) -> Outcome {
 /// Hardware that changes: other block sizes, a gap, another rate, then other hardware altogether.
 fn hardware(fault: Option<&str>) -> Outcome {
     for (rate, period) in [(48_000, 256), (44_100, 64), (96_000, 1000), (48_000, 8192)] {
-        let mut stage = Stage::new(rate, period, fault)?;
+        let mut stage = Stage::new(rate, period, Material::in_memory(TRACKS, FRAMES), fault)?;
         let sizes = [
             BlockSizes::Period,
             BlockSizes::Fixed(1),

@@ -2,7 +2,6 @@
 //! buses, a master, a meter on everything; and random edits of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use omega_devices::clip_reader::{ClipReader, PlayList, Segment};
 use omega_devices::{compressor, eq, fader, registry, utility};
@@ -11,10 +10,11 @@ use omega_engine::prepare::{Conductor, NodeSetup, Notification, ParamSetup, Plan
 use omega_engine::{LanePoint, LaneShape, LoopRange};
 use omega_graph::{EdgeId, EdgeSpec, GraphSpec, MeterId, MeterSpec, NodeId, NodeSpec, Port, Role};
 use omega_processor::{Descriptor, PrepareConfig, Processor};
-use omega_rt::{Owned, PcmSource, RamPcm};
+use omega_rt::Owned;
 use omega_testkit::random::Random;
 
 use crate::Outcome;
+use crate::material::Material;
 
 /// Buses that the tracks are spread over.
 const BUSES: u64 = 8;
@@ -101,7 +101,7 @@ pub struct Desk {
     next: u64,
     usual: usize,
     latencies: BTreeMap<NodeId, u32>,
-    material: Vec<[Arc<[f32]>; 2]>,
+    material: Material,
     rate: u32,
     /// What the devices tell about themselves.
     descriptors: BTreeMap<Place, Descriptor>,
@@ -114,14 +114,17 @@ pub struct Desk {
 impl Desk {
     /// `tracks` tracks at `rate` frames per second, each with `frames` frames of noise of its own that is repeated.
     pub fn new(tracks: usize, rate: u32, frames: usize) -> Self {
-        let mut random = Random::new(1);
-        let mut noise = || -> Arc<[f32]> { (0..frames).map(|_| random.value(-0.1, 0.1)).collect() };
+        Self::with(Material::in_memory(tracks, frames), tracks, rate)
+    }
+
+    /// `tracks` tracks at `rate` frames per second that play `material` again and again.
+    pub fn with(material: Material, tracks: usize, rate: u32) -> Self {
         Self {
             tracks: (0..tracks as u64).map(Track::new).collect(),
             next: tracks as u64,
             usual: tracks,
             latencies: BTreeMap::new(),
-            material: (0..tracks.max(1)).map(|_| [noise(), noise()]).collect(),
+            material,
             rate,
             descriptors: Place::ALL
                 .into_iter()
@@ -165,6 +168,11 @@ impl Desk {
         let peak = conductor.meters().values().map(|meter| meter.take().peak).fold(0.0, f32::max);
         let _ = conductor.status();
         peak
+    }
+
+    /// What its tracks play.
+    pub fn material(&self) -> &Material {
+        &self.material
     }
 
     // --- Edits ----------------------------------------------------------------------------------------------------
@@ -350,13 +358,10 @@ impl Desk {
 
     /// The track's material again and again, from `offset` frames of it on.
     fn play_list(&self, track: &Track, offset: i64) -> Outcome<PlayList> {
-        let number = usize::try_from(track.number)?;
-        let sides = self.material.get(number % self.material.len()).ok_or("no material")?;
-        let frames = i64::try_from(sides[0].len())?;
+        let (pcm, frames) = self.material.source(track.number)?;
         let source = track.number;
         let mut segment = Segment::new(source, 0, 1 << 50, offset);
         segment.repeat = (frames - offset).max(1000);
-        let pcm: Box<dyn PcmSource> = Box::new(RamPcm::new(sides.iter().map(Arc::clone)));
         Ok(PlayList::build(vec![segment], vec![(source, Owned::from(pcm))])?)
     }
 }

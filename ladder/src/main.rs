@@ -13,6 +13,7 @@ mod cases;
 mod cost;
 mod desk;
 mod faults;
+mod material;
 mod panics;
 mod race;
 mod soak;
@@ -34,9 +35,10 @@ Usage: omega-ladder <task> [options]
 
   case NAME [--fault FAULT]   plays one case on a clock of its own (for RealtimeSanitizer)
   panics [--seeded FAULT]     reads its own machine code: can the callback panic, or come to the heap?
-  race [--fault relaxed]      two threads: the engine, and edits of it (for ThreadSanitizer)
+  race [--streamed] [--fault relaxed]
+                              two threads: the engine, and edits of it (for ThreadSanitizer); with loader threads
   watch [--fault FAULT]       plays in time, under guard, trap and the system's counters; fails when they count
-  soak [--seconds N] [--tracks N] [--storm] [--idle]
+  soak [--seconds N] [--tracks N] [--storm] [--idle] [--streamed]
                               plays in time beside two busy loops (--idle: without), and measures each cycle
   cost [--cycles N] [--tracks N] [--runs N] [--storm]
                               the least processor time of each cycle over several equal runs
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
 /// True when nothing was found.
 fn run(args: &[String]) -> Outcome<bool> {
     let fault = option(args, "--fault")?;
+    let has = |name: &str| args.iter().any(|arg| arg == name);
     match args.first().map(String::as_str) {
         Some("case") => {
             let name = args.get(1).filter(|name| !name.starts_with("--"));
@@ -68,19 +71,20 @@ fn run(args: &[String]) -> Outcome<bool> {
             std::hint::black_box(panics::seeded::all());
             panics::run(option(args, "--seeded")?)
         }
-        Some("race") => race::run(fault).map(|()| true),
+        Some("race") => race::run(has("--streamed"), fault).map(|()| true),
         Some("watch") => soak::watch(fault),
         Some("soak") => soak::run(&soak::Options {
             seconds: number(args, "--seconds", 60)?,
             tracks: number(args, "--tracks", 64)?,
-            storm: args.iter().any(|arg| arg == "--storm"),
-            busy: if args.iter().any(|arg| arg == "--idle") { 0 } else { 2 },
+            storm: has("--storm"),
+            busy: if has("--idle") { 0 } else { 2 },
+            streamed: has("--streamed"),
         }),
         Some("cost") => cost::run(
             number(args, "--tracks", 64)?,
             number(args, "--cycles", 2000)?,
             number(args, "--runs", 7)?,
-            args.iter().any(|arg| arg == "--storm"),
+            has("--storm"),
         ),
         _ => {
             print!("{HELP}");

@@ -13,20 +13,22 @@ use omega_testkit::random::Random;
 
 use crate::Outcome;
 use crate::desk::Desk;
+use crate::material::Material;
 
 const EDITS: usize = 300;
 
-/// Plays a storm of edits between two threads.
+/// Plays a storm of edits between two threads; `streamed`, between four, two of which load files.
 ///
 /// # Errors
 /// The fault is not known in this build, or nothing was played.
-pub fn run(fault: Option<&str>) -> Outcome {
+pub fn run(streamed: bool, fault: Option<&str>) -> Outcome {
     if let Some(fault) = fault {
         seed(fault)?;
     }
     let (mut executor, control) = engine(Level::detect());
     let mut conductor = Conductor::new(control, 48_000);
-    let mut desk = Desk::new(5, 48_000, 20_000);
+    let material = Material::new(streamed, 5, 20_000, 48_000)?;
+    let mut desk = Desk::with(material, 5, 48_000);
     desk.begin(&mut conductor)?;
     let (stop, blocks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let (told, played) = (Arc::clone(&stop), Arc::clone(&blocks));
@@ -49,10 +51,12 @@ pub fn run(fault: Option<&str>) -> Outcome {
             desk.look(&mut conductor);
             std::thread::yield_now();
         }
+        desk.material().wait(conductor.status().position);
     }
     stop.store(true, Ordering::Relaxed);
     drop(audio.join().map_err(|_| "the audio thread panicked")?);
     desk.poll(&mut conductor)?;
+    desk.material().check()?;
     println!("{EDITS} edits in {} blocks", blocks.load(Ordering::Relaxed));
     Ok(())
 }

@@ -32,7 +32,7 @@ Usage: cargo xtask <task> [options]
   demo              set up, build, write the demo session, render it, play it where a JACK server runs
   test [--yes]      set up, check, then every test, doc test and rung; says what was skipped and why
   rt [RUNG …]       the real-time ladder: fence, panics, loom, tsan, rtsan, watch (all of them if none is named)
-  soak [--minutes N | --seconds N] [--tracks N] [--storm] [--idle]
+  soak [--minutes N | --seconds N] [--tracks N] [--storm] [--idle] [--streamed]
                     plays in time beside two busy loops (--idle: without them) and measures each cycle
   check [--quick]   formatting, lints, docs, crate edges, fences, licences, pages (--quick: no compiling)
   bench [ARGS]      side-by-side benchmarks; ARGS go to omega-bench (try: cargo xtask bench --help)

@@ -363,7 +363,7 @@ impl Processor for Compressor {
             line: DelayLine::at(line as usize % self.length.max(1)),
             from: from.min(most),
             to: to.min(most),
-            faded: faded.cast_signed().clamp(-2 * self.fade, self.fade),
+            faded: faded.cast_signed().min(self.fade).max(-2 * self.fade),
             heard: (heard as usize).min(self.length),
             quiet: (quiet as usize).min(self.length),
         };

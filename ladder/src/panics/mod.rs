@@ -2,7 +2,7 @@
 //!
 //! From the *roots* every function is followed whose address the code names. An address that is computed at run time cannot be
 //! followed: those are calls through `dyn Processor`, `dyn PcmSource`, and batch functions. Their targets are roots
-//! themselves: all methods of the contract of all devices, and of the sources that are linked here.
+//! themselves: all methods of the contract of all devices, and of the sources that play live, in memory and streamed.
 //!
 //! What is reached must not be one of the standard library's ways to panic, and may come from no library but for moving memory.
 
@@ -20,8 +20,34 @@ const CALLBACK: &str = "omega_ladder::watch::callback";
 
 /// Methods that the audio thread calls on a processor or a source.
 const CONTRACT: [(&str, &[&str]); 2] = [
-    ("omega_processor::Processor>::", &["process", "reset", "latency", "tail", "exchange", "batch"]),
+    (
+        "omega_processor::Processor>::",
+        &[
+            "process",
+            "reset",
+            "latency",
+            "tail",
+            "exchange",
+            "state_words",
+            "save_state",
+            "restore_state",
+            "batch",
+        ],
+    ),
     ("omega_rt::pcm::PcmSource>::", &["channels", "frames", "read", "steer", "slice"]),
+];
+
+/// What has the contract, and is never called on the audio thread: the ladder itself, test devices, and the source that
+/// reads files when it is asked, for rendering.
+const ELSEWHERE: [&str; 3] = ["omega_ladder", "omega_testkit", "omega_media::stream::offline::"];
+
+/// Roots that must be in the program, and how many of each: where one is missing, nothing is proved.
+const NEEDED: [(&str, usize); 5] = [
+    (CALLBACK, 1),
+    ("omega_processor::Processor>::process", 6),
+    ("omega_processor::Processor>::restore_state", 4),
+    ("omega_rt::pcm::RamPcm as omega_rt::pcm::PcmSource>::read", 1),
+    ("omega_media::stream::source::StreamSource as omega_rt::pcm::PcmSource>::read", 1),
 ];
 
 /// Ways to panic, by the beginning of their names.
@@ -63,16 +89,17 @@ pub fn run(fault: Option<&str>) -> Outcome<bool> {
     let code = Code::of(&std::env::current_exe()?)?;
     let mut roots: Vec<u64> = Vec::new();
     for (address, function) in &code.functions {
-        let mine = fault.is_some_and(|fault| function.name.contains(&format!("panics::seeded::{fault}")));
+        let mine = fault.is_some_and(|fault| function.name.starts_with(&seeded::methods(fault)));
         if is_root(&function.name) || mine {
             roots.push(*address);
         }
     }
     let named = |part: &str| roots.iter().filter(|root| code.functions[root].name.contains(part)).count();
-    if named(CALLBACK) == 0 || named("Processor>::process") < 6 || named("PcmSource>::read") == 0 {
-        return Err("the roots of the callback are not in this program: was it inlined, or renamed?".into());
+    if let Some((root, least)) = NEEDED.iter().find(|(root, least)| named(root) < *least) {
+        let (has, names) = (named(root), "was it inlined, or renamed?");
+        return Err(format!("this program has {has} of the {least} roots {root:?}: {names}").into());
     }
-    if fault.is_some_and(|fault| named(&format!("panics::seeded::{fault}")) == 0) {
+    if fault.is_some_and(|fault| named(&seeded::methods(fault)) == 0) {
         return Err(format!("no fault is called {fault:?}: {}", seeded::NAMES.join(", ")).into());
     }
     let (findings, reached) = walk(&code, &roots);
@@ -85,11 +112,11 @@ pub fn run(fault: Option<&str>) -> Outcome<bool> {
 }
 
 fn is_root(name: &str) -> bool {
-    let ours = !name.contains("omega_ladder") && !name.contains("omega_testkit");
+    let live = !ELSEWHERE.iter().any(|part| name.contains(part));
     let method = |(contract, methods): &(&str, &[&str])| {
         name.rsplit_once(contract).is_some_and(|(_, method)| methods.contains(&method))
     };
-    name == CALLBACK || (ours && CONTRACT.iter().any(method))
+    name == CALLBACK || (live && CONTRACT.iter().any(method))
 }
 
 /// Follows all that the roots lead to, breadth first, so that each finding comes with a shortest path.
@@ -190,7 +217,13 @@ mod tests {
         assert!(is_root("omega_ladder::watch::callback"));
         assert!(is_root("<omega_devices::eq::Eq as omega_processor::Processor>::process"));
         assert!(is_root("<omega_rt::pcm::RamPcm as omega_rt::pcm::PcmSource>::read"));
-        assert!(!is_root("<omega_devices::eq::Eq as omega_processor::Processor>::save_state"));
+        assert!(is_root("<omega_media::stream::source::StreamSource as omega_rt::pcm::PcmSource>::read"));
+        assert!(is_root("<omega_devices::eq::Eq as omega_processor::Processor>::save_state"));
+        assert!(is_root("<omega_devices::eq::Eq as omega_processor::Processor>::restore_state"));
+        assert!(!is_root("<omega_media::stream::offline::OfflineSource as omega_rt::pcm::PcmSource>::read"));
+        assert!(!is_root(
+            "<omega_media::stream::source::StreamSource as omega_rt::pcm::PcmSource>::wait_until_ready"
+        ));
         assert!(!is_root("<omega_ladder::panics::seeded::index as omega_processor::Processor>::process"));
         assert!(!is_root("omega_devices::registry::build"));
     }

@@ -15,6 +15,7 @@ use omega_testkit::random::Random;
 use crate::Outcome;
 use crate::desk::Desk;
 use crate::faults::{AFTER, Fault};
+use crate::material::Material;
 use crate::watch::{Cycle, Record, Watched};
 use beside::{Busy, Control};
 
@@ -38,6 +39,8 @@ pub struct Options {
     pub storm: bool,
     /// Busy loops beside it.
     pub busy: usize,
+    /// The material is streamed from files.
+    pub streamed: bool,
 }
 
 /// A desk that plays in time.
@@ -49,7 +52,12 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(tracks: usize, cycles: usize, warm_up: u64, fault: Option<Fault>) -> Outcome<Self> {
+    fn new(
+        (tracks, streamed): (usize, bool),
+        cycles: usize,
+        warm_up: u64,
+        fault: Option<Fault>,
+    ) -> Outcome<Self> {
         let config = StreamConfig {
             backend: Backend::Timer,
             rate: Some(RATE),
@@ -60,7 +68,7 @@ impl Stage {
         let prepared = omega_audio_io::prepare(&config)?;
         let (executor, control) = engine(Level::detect());
         let mut conductor = Conductor::new(control, RATE);
-        let desk = Desk::new(tracks, RATE, MATERIAL);
+        let desk = Desk::with(Material::new(streamed, tracks, MATERIAL, RATE)?, tracks, RATE);
         desk.begin(&mut conductor)?;
         let record = Arc::new(Record::new(cycles));
         let callback = Watched::new(Cycle::new(executor, fault), Arc::clone(&record), warm_up);
@@ -98,7 +106,7 @@ pub fn watch(fault: Option<&str>) -> Outcome<bool> {
     let fault = fault.map(Fault::new).transpose()?;
     let storm = fault.is_none();
     let warm_up = 150;
-    let mut stage = Stage::new(8, usize::try_from(cycles)?, warm_up, fault)?;
+    let mut stage = Stage::new((8, false), usize::try_from(cycles)?, warm_up, fault)?;
     let begun = Instant::now();
     let edits = stage.play(storm, |stage| {
         stage.record.cycles() >= cycles - warm_up || begun.elapsed() > Duration::from_secs(60)
@@ -117,7 +125,7 @@ pub fn watch(fault: Option<&str>) -> Outcome<bool> {
 /// It cannot be played.
 pub fn run(options: &Options) -> Outcome<bool> {
     let cycles = options.seconds * RATE as usize / PERIOD;
-    let mut stage = Stage::new(options.tracks, cycles + 1000, 400, None)?;
+    let mut stage = Stage::new((options.tracks, options.streamed), cycles + 1000, 400, None)?;
     let control = Control::start(PERIOD_NANOS, cycles + 1000);
     let busy = Busy::start(options.busy);
     let begun = Instant::now();
@@ -126,6 +134,7 @@ pub fn run(options: &Options) -> Outcome<bool> {
         .play(options.storm, |stage| stage.record.cycles() >= cycles as u64 || begun.elapsed() > patience)?;
     let priority = stage.stream.stats().priority;
     drop(stage.stream.stop());
+    stage.desk.material().check()?;
     busy.stop();
     let stalls = control.stop();
     println!(

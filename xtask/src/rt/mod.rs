@@ -148,7 +148,7 @@ pub fn soak(args: &[String]) -> Result {
     let mut words = args.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--storm" | "--idle" => own.push(word.clone()),
+            "--storm" | "--idle" | "--streamed" => own.push(word.clone()),
             "--minutes" | "--seconds" | "--tracks" => {
                 let number: usize = words
                     .next()
@@ -160,7 +160,7 @@ pub fn soak(args: &[String]) -> Result {
             }
             _ => {
                 return Err(format!(
-                    "option {word:?} is not known here: --minutes N, --seconds N, --tracks N, --storm, --idle"
+                    "option {word:?} is not known here: --minutes N, --seconds N, --tracks N, --storm, --idle, --streamed"
                 )
                 .into());
             }

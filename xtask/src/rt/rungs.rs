@@ -15,7 +15,7 @@ const NOT_REAL_TIME: i32 = 43;
 /// Scenarios of `rt` in which a publish without release order must be reported.
 const LISTENING: [&str; 3] = ["pool", "latest", "reclaim"];
 /// What the ladder's program plays under RealtimeSanitizer.
-const CASES: [&str; 5] = ["playing", "edits", "locate", "loop", "hardware"];
+const CASES: [&str; 6] = ["playing", "edits", "locate", "loop", "streaming", "hardware"];
 /// Faults that RealtimeSanitizer must find. It does not see uncontended locks, system calls past libc, and page faults.
 const NOT_REAL_TIME_FAULTS: [&str; 4] = ["vec-growth", "contended-lock", "arc-drop", "file-open"];
 /// Faults that a counter must see, and which.
@@ -110,7 +110,7 @@ pub fn realtime_sanitizer(_: &mut Scanner) -> Result<Outcome> {
     Ok(Outcome::Done(found))
 }
 
-/// The guard, the trap for system calls, and the system's own counters, over a short soak.
+/// The guard, the trap for system calls, and the system's own counters, over two short soaks: material in memory, and streamed.
 ///
 /// # Errors
 /// The program cannot be built or started.
@@ -120,10 +120,9 @@ pub fn watch(_: &mut Scanner) -> Result<Outcome> {
     }
     let program = builds::audit()?;
     let mut found = Found::default();
-    expect_clean(
-        Command::new(&program).args(["soak", "--seconds", "5", "--tracks", "16", "--storm"]),
-        &mut found,
-    )?;
+    let soak = ["soak", "--seconds", "5", "--tracks", "16", "--storm"];
+    expect_clean(Command::new(&program).args(soak), &mut found)?;
+    expect_clean(Command::new(&program).args(soak).arg("--streamed"), &mut found)?;
     for (fault, counter) in COUNTED_FAULTS {
         let output = Command::new(&program).args(["watch", "--fault", fault]).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
@@ -146,9 +145,11 @@ pub fn panics(_: &mut Scanner) -> Result<Outcome> {
     let program = builds::audit()?;
     let mut found = Found::default();
     expect_clean(Command::new(&program).arg("panics"), &mut found)?;
-    for seeded in ["index", "division", "allocation"] {
+    for seeded in ["index", "division", "allocation", "restoring"] {
         let output = Command::new(&program).args(["panics", "--seeded", seeded]).output()?;
-        found.fault(seeded, output.status.code() == Some(1));
+        let path = format!("by <omega_ladder::panics::seeded::{seeded} as ");
+        let said = String::from_utf8_lossy(&output.stdout);
+        found.fault(seeded, output.status.code() == Some(1) && said.contains(&path));
     }
     Ok(Outcome::Done(found))
 }

@@ -1,6 +1,7 @@
 //! One file that is streamed: where its pages are, and how one is loaded.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +19,8 @@ const FAILED: u64 = 1 << 24;
 /// A file's PCM in pages, shared by all sources of it.
 pub(super) struct StreamFile {
     pub pcm: PcmFile,
-    /// Frames in a page.
-    pub page_frames: usize,
+    /// Frames in a page. Never zero, so that the audio thread can divide by it.
+    pub page_frames: NonZeroUsize,
     /// What is known of each page: 0 nothing, [`FAILED`], or the bits of a [`PageId`].
     table: Box<[AtomicU64]>,
 }
@@ -36,7 +37,7 @@ pub(super) enum Entry {
 impl StreamFile {
     pub fn open(path: &Path, page_samples: usize) -> Result<Self, OpenError> {
         let pcm = open_pcm(path)?;
-        let page_frames = (page_samples / pcm.layout.channels).max(1);
+        let page_frames = page_frames(page_samples, &pcm);
         let pages = pages_of(&pcm, page_frames);
         if pages > MAX_PAGES {
             let what = format!("{} frames; it is too long to be streamed", pcm.frames);
@@ -101,8 +102,13 @@ fn allow_many_files() {
 #[cfg(not(unix))]
 fn allow_many_files() {}
 
-fn pages_of(pcm: &PcmFile, page_frames: usize) -> i64 {
-    pcm.frames.max(0).saturating_add(as_frames(page_frames) - 1) / as_frames(page_frames)
+/// Frames that fit into `samples` samples, at least one.
+pub(super) fn page_frames(samples: usize, pcm: &PcmFile) -> NonZeroUsize {
+    NonZeroUsize::new(samples / pcm.layout.channels.max(1)).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn pages_of(pcm: &PcmFile, page_frames: NonZeroUsize) -> i64 {
+    pcm.frames.max(0).saturating_add(as_frames(page_frames.get()) - 1) / as_frames(page_frames.get())
 }
 
 /// Loads a page: channel `c` goes to `samples[c * page_frames ..]`. Infinities and NaNs become silence, so that no file
@@ -112,11 +118,12 @@ fn pages_of(pcm: &PcmFile, page_frames: usize) -> i64 {
 /// The system's, or `UnexpectedEof` when the file has become shorter than it was when it was opened.
 pub(super) fn load_page(
     pcm: &PcmFile,
-    page_frames: usize,
+    page_frames: NonZeroUsize,
     page: usize,
     samples: &mut [f32],
     scratch: &mut Vec<u8>,
 ) -> io::Result<()> {
+    let page_frames = page_frames.get();
     let first = as_frames(page).saturating_mul(as_frames(page_frames));
     let frames =
         usize::try_from(pcm.frames.saturating_sub(first).max(0)).unwrap_or(usize::MAX).min(page_frames);
@@ -145,14 +152,14 @@ pub(super) fn as_frames(count: usize) -> i64 {
 pub(super) fn for_pages(
     from: i64,
     count: usize,
-    page_frames: usize,
+    page_frames: NonZeroUsize,
     mut copy: impl FnMut(usize, usize, std::ops::Range<usize>),
 ) {
     let Ok(mut frame) = usize::try_from(from) else { return };
     let mut done = 0;
     while done < count {
         let (page, offset) = (frame / page_frames, frame % page_frames);
-        let part = (count - done).min(page_frames - offset);
+        let part = (count - done).min(page_frames.get() - offset);
         copy(page, offset, done..done + part);
         done += part;
         frame = frame.saturating_add(part);

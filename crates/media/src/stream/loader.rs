@@ -158,7 +158,7 @@ pub(super) fn run(shared: &Shared) {
                 shared.failed.fetch_add(1, Ordering::Relaxed);
                 if is_first {
                     let path = file.pcm.source.path().to_path_buf();
-                    let frame = as_frames(page).saturating_mul(as_frames(file.page_frames));
+                    let frame = as_frames(page).saturating_mul(as_frames(file.page_frames.get()));
                     shared.tell(StreamEvent::Failed { path, frame, error });
                 }
             }

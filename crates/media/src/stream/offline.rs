@@ -1,6 +1,7 @@
 //! Synchronous reading, for rendering.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use omega_rt::PcmSource;
@@ -8,7 +9,7 @@ use omega_rt::pcm::overlap;
 
 use crate::read::{OpenError, PcmFile};
 
-use super::file::{for_pages, load_page, open_pcm};
+use super::file::{for_pages, load_page, open_pcm, page_frames};
 
 /// Samples in a page.
 const PAGE_SAMPLES: usize = 4_096;
@@ -19,7 +20,7 @@ const PAGES: usize = 4;
 /// and never an underrun, but it blocks. For offline rendering; keeps 64 KiB. Everything is always ready.
 pub struct OfflineSource {
     pcm: PcmFile,
-    page_frames: usize,
+    page_frames: NonZeroUsize,
     /// Page number, when it was used, samples.
     pages: Vec<(usize, u64, Vec<f32>)>,
     uses: u64,
@@ -34,7 +35,7 @@ impl OfflineSource {
     /// [`OpenError`]; `Unsupported` for coded audio.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let pcm = open_pcm(path)?;
-        let page_frames = (PAGE_SAMPLES / pcm.layout.channels).max(1);
+        let page_frames = page_frames(PAGE_SAMPLES, &pcm);
         Ok(Self { pcm, page_frames, pages: Vec::new(), uses: 0, scratch: Vec::new(), error: None })
     }
 
@@ -59,7 +60,7 @@ impl OfflineSource {
             return Ok(at);
         }
         let mut samples = if self.pages.len() < PAGES {
-            vec![0.0; self.page_frames * self.pcm.layout.channels]
+            vec![0.0; self.page_frames.get() * self.pcm.layout.channels]
         } else {
             let oldest =
                 self.pages.iter().enumerate().min_by_key(|(_, (_, used, _))| *used).map_or(0, |(at, _)| at);
@@ -90,7 +91,7 @@ impl PcmSource for OfflineSource {
         let page_frames = self.page_frames;
         for_pages(from, count, page_frames, |page, offset, range| {
             let Some(out) = out.get_mut(skip + range.start..skip + range.end) else { return };
-            let first = channel * page_frames + offset;
+            let first = channel * page_frames.get() + offset;
             match self.page(page) {
                 Ok(at) => {
                     let samples =

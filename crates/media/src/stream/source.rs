@@ -120,7 +120,7 @@ impl PcmSource for StreamSource {
         let mut missing = 0;
         for_pages(from, middle.len(), file.page_frames, |page, offset, range| {
             let Some(out) = middle.get_mut(range) else { return };
-            let first = channel * file.page_frames + offset;
+            let first = channel * file.page_frames.get() + offset;
             let copied = match file.entry(page) {
                 Entry::Loaded(id) => pool.read(id, |samples| match samples.get(first..first + out.len()) {
                     Some(samples) => out.copy_from_slice(samples),

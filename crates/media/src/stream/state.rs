@@ -204,7 +204,7 @@ impl State {
             let file = &shared.file;
             let geometry = Geometry {
                 frames: file.pcm.frames,
-                page_frames: as_frames(file.page_frames),
+                page_frames: as_frames(file.page_frames.get()),
                 rate: f64::from(file.pcm.rate),
             };
             for spot in source.spots(&shared, now) {
