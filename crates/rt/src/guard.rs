@@ -24,6 +24,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 #[allow(clippy::disallowed_types, reason = "only its `get` is used inside a scope, which is one load")]
 use std::sync::OnceLock;
+#[allow(clippy::disallowed_types, reason = "they belong to the lock that the guard counts")]
+use std::sync::{Condvar, MutexGuard};
+use std::time::Duration;
 
 /// What was counted inside RT scopes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -222,7 +225,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
 /// what it protects must stay valid after a panic.
 #[allow(clippy::disallowed_types, reason = "this is the lock that the guard counts")]
 #[derive(Debug, Default)]
-pub struct CountedMutex<T: ?Sized>(std::sync::Mutex<T>);
+pub struct CountedMutex<T>(std::sync::Mutex<T>);
 
 #[allow(clippy::disallowed_types, reason = "this is the lock that the guard counts")]
 impl<T> CountedMutex<T> {
@@ -232,10 +235,56 @@ impl<T> CountedMutex<T> {
     }
 }
 
-impl<T: ?Sized> CountedMutex<T> {
+#[allow(clippy::disallowed_types, reason = "this is the lock that the guard counts")]
+impl<T> CountedMutex<T> {
     /// Takes the lock, waiting for it if need be. Never on the audio thread: counted if it happens there.
-    pub fn lock(&self) -> std::sync::MutexGuard<'_, T> {
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         count_lock();
+        self.take()
+    }
+
+    /// Lets go of the lock until `told` is notified, but for no longer than `most`, and takes it again. May come back early.
+    /// Never on the audio thread.
+    pub fn wait<'a>(&'a self, guard: MutexGuard<'a, T>, told: &Condvar, most: Duration) -> MutexGuard<'a, T> {
+        count_lock();
+        self.sleep(guard, told, most)
+    }
+
+    #[cfg(not(tsan))]
+    fn take(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    #[cfg(not(tsan))]
+    #[allow(clippy::unused_self, reason = "as in the build for ThreadSanitizer")]
+    fn sleep<'a>(&'a self, guard: MutexGuard<'a, T>, told: &Condvar, most: Duration) -> MutexGuard<'a, T> {
+        told.wait_timeout(guard, most).unwrap_or_else(std::sync::PoisonError::into_inner).0
+    }
+}
+
+/// Whoever waits for a lock does so within std, where ThreadSanitizer does not see that it was taken, and would report what the
+/// lock protects. In its build the lock is tried until it is had, which it does see.
+#[cfg(tsan)]
+#[allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this is the lock that the guard counts"
+)]
+impl<T> CountedMutex<T> {
+    fn take(&self) -> MutexGuard<'_, T> {
+        use std::sync::TryLockError;
+        loop {
+            match self.0.try_lock() {
+                Ok(guard) => return guard,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+    }
+
+    fn sleep<'a>(&'a self, guard: MutexGuard<'a, T>, _: &Condvar, most: Duration) -> MutexGuard<'a, T> {
+        drop(guard);
+        std::thread::sleep(most.min(Duration::from_millis(1)));
+        self.take()
     }
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use omega_audio_io::{Backend, Stream, StreamConfig};
 use omega_dsp::simd::Level;
+use omega_engine::Clock;
 use omega_engine::prepare::{Conductor, engine};
+use omega_rt::{LoadCell, Shared};
 use omega_testkit::random::Random;
 
 use crate::Outcome;
@@ -49,6 +51,7 @@ struct Stage {
     desk: Desk,
     stream: Stream,
     record: Arc<Record>,
+    load: Arc<LoadCell>,
 }
 
 impl Stage {
@@ -66,14 +69,20 @@ impl Stage {
         };
         // As the player does: from here on buffers are locked in memory.
         let prepared = omega_audio_io::prepare(&config)?;
-        let (executor, control) = engine(Level::detect());
+        let (mut executor, control) = engine(Level::detect());
+        // As the player does: it looks at the clock, which the trap for system calls must not see.
+        let clock =
+            Clock { now: omega_audio_io::nanoseconds, ticks_per_second: 1_000_000_000, sample_rate: RATE };
+        (clock.now)();
+        let load = Arc::new(LoadCell::default());
+        executor.watch(clock, Shared::from(Arc::clone(&load)));
         let mut conductor = Conductor::new(control, RATE);
         let desk = Desk::with(Material::new(streamed, tracks, MATERIAL, RATE)?, tracks, RATE);
         desk.begin(&mut conductor)?;
         let record = Arc::new(Record::new(cycles));
         let callback = Watched::new(Cycle::new(executor, fault), Arc::clone(&record), warm_up);
         let stream = prepared.start(Box::new(callback))?;
-        Ok(Self { conductor, desk, stream, record })
+        Ok(Self { conductor, desk, stream, record, load })
     }
 
     /// Plays on until `done`, with an edit about every 40 ms if there is to be a storm. Returns the number of edits.
@@ -97,6 +106,11 @@ impl Stage {
     }
 }
 
+/// The engine has looked at its clock.
+fn measured(load: &LoadCell) -> Outcome {
+    if load.take().worst > 0.0 { Ok(()) } else { Err("the engine did not look at its clock".into()) }
+}
+
 /// Plays a small desk under a storm of edits for some hundred cycles; true when nothing was counted. Prints the counts.
 ///
 /// # Errors
@@ -116,6 +130,7 @@ pub fn watch(fault: Option<&str>) -> Outcome<bool> {
     if stage.record.cycles() == 0 {
         return Err("no cycle was played".into());
     }
+    measured(&stage.load)?;
     Ok(report::counts(&stage.record))
 }
 
@@ -134,6 +149,7 @@ pub fn run(options: &Options) -> Outcome<bool> {
         .play(options.storm, |stage| stage.record.cycles() >= cycles as u64 || begun.elapsed() > patience)?;
     let priority = stage.stream.stats().priority;
     drop(stage.stream.stop());
+    measured(&stage.load)?;
     stage.desk.material().check()?;
     busy.stop();
     let stalls = control.stop();

@@ -24,7 +24,9 @@ impl Sanitizer {
 
     fn flags(self) -> &'static str {
         match self {
-            Self::Thread => "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg seeded_faults",
+            Self::Thread => {
+                "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg seeded_faults --cfg tsan"
+            }
             Self::RealTime => "-Zsanitizer=realtime --cfg rtsan",
         }
     }

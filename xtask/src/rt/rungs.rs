@@ -81,12 +81,17 @@ pub fn thread_sanitizer(_: &mut Scanner) -> Result<Outcome> {
     let mut clean = |command: &mut Command| expect_clean(command, &mut found);
     clean(&mut Command::new(&threads))?;
     clean(Command::new(&ladder).arg("race"))?;
+    clean(Command::new(&ladder).args(["race", "--streamed"]))?;
     for scenario in LISTENING {
         let output = Command::new(&threads).args([scenario, "relaxed"]).output()?;
         found.fault(format!("a relaxed publish in {scenario}"), output.status.code() == Some(RACE));
     }
     let output = Command::new(&ladder).args(["race", "--fault", "relaxed"]).output()?;
     found.fault("a relaxed publish in the engine", output.status.code() == Some(RACE));
+    let output = Command::new(&ladder).args(["race", "--streamed", "--fault", "relaxed"]).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let found_there = said.contains("StreamSource") || said.contains("stream::source");
+    found.fault("a relaxed publish of a page", output.status.code() == Some(RACE) && found_there);
     Ok(Outcome::Done(found))
 }
 

@@ -15,13 +15,16 @@ use crate::read::{OpenError, PcmFile, open};
 const MAX_PAGES: i64 = 1 << 24;
 /// In the table: loading failed. No [`PageId`] has these bits.
 const FAILED: u64 = 1 << 24;
+/// In the table: nothing is known. No [`PageId`] has these bits either. Not zero, because memory that is made of zeros need
+/// not be there before it is written, and the audio thread may be the first to look.
+const ABSENT: u64 = 2 << 24;
 
 /// A file's PCM in pages, shared by all sources of it.
 pub(super) struct StreamFile {
     pub pcm: PcmFile,
     /// Frames in a page. Never zero, so that the audio thread can divide by it.
     pub page_frames: NonZeroUsize,
-    /// What is known of each page: 0 nothing, [`FAILED`], or the bits of a [`PageId`].
+    /// What is known of each page: [`ABSENT`], [`FAILED`], or the bits of a [`PageId`].
     table: Box<[AtomicU64]>,
 }
 
@@ -43,7 +46,7 @@ impl StreamFile {
             let what = format!("{} frames; it is too long to be streamed", pcm.frames);
             return Err(OpenError::Unsupported { path: path.to_path_buf(), offset: 0, what });
         }
-        let table = (0..pages).map(|_| AtomicU64::new(0)).collect();
+        let table = (0..pages).map(|_| AtomicU64::new(ABSENT)).collect();
         Ok(Self { pcm, page_frames, table })
     }
 
@@ -57,8 +60,8 @@ impl StreamFile {
 
     /// Wait-free.
     pub fn entry(&self, page: usize) -> Entry {
-        match self.table.get(page).map_or(0, |entry| entry.load(Ordering::Relaxed)) {
-            0 => Entry::Absent,
+        match self.table.get(page).map_or(ABSENT, |entry| entry.load(Ordering::Relaxed)) {
+            ABSENT => Entry::Absent,
             FAILED => Entry::Failed,
             bits => PageId::from_bits(bits).map_or(Entry::Absent, Entry::Loaded),
         }
@@ -67,7 +70,7 @@ impl StreamFile {
     /// The page's samples come with the identity (`PagePool` orders them), so the table itself needs no order.
     pub fn set(&self, page: usize, entry: Entry) {
         let bits = match entry {
-            Entry::Absent => 0,
+            Entry::Absent => ABSENT,
             Entry::Failed => FAILED,
             Entry::Loaded(id) => id.to_bits(),
         };

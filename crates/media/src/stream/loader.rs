@@ -100,7 +100,7 @@ impl Shared {
         if self.loaded.load(Ordering::Relaxed) == loaded && !self.is_stopped() {
             state.demand(file, start, len);
             self.work.notify_one();
-            drop(self.done.wait_timeout(state, WAIT));
+            drop(self.state.wait(state, &self.done, WAIT));
         }
     }
 
@@ -134,10 +134,7 @@ pub(super) fn run(shared: &Shared) {
     let mut state = shared.lock();
     while !shared.is_stopped() {
         let Some(mut job) = state.next_job(&shared.pool, shared.poll, Instant::now()) else {
-            state = match shared.work.wait_timeout(state, shared.poll) {
-                Ok((state, _)) => state,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+            state = shared.state.wait(state, &shared.work, shared.poll);
             continue;
         };
         drop(state);
