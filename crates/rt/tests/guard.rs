@@ -8,8 +8,9 @@
 use omega_rt::guard::{self, CountedMutex, CountingAllocator, RtCounts, RtScope, Violation};
 use omega_rt::{Owned, fifo};
 use std::hint::black_box;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar};
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -66,6 +67,27 @@ fn an_uncontended_lock_inside_a_scope_is_counted_even_if_poisoned() {
     let scope = RtScope::enter();
     assert_eq!(*mutex.lock(), 5);
     assert_eq!(scope.counts(), RtCounts { allocations: 0, frees: 0, locks: 1 });
+}
+
+#[test]
+fn who_waits_on_a_lock_lets_others_have_it_and_each_wait_inside_a_scope_is_counted() {
+    let shared = Arc::new((CountedMutex::new(false), Condvar::new()));
+    let other = shared.clone();
+    let held = shared.0.lock();
+    let teller = std::thread::spawn(move || {
+        // Only once the one who waits has let go.
+        *other.0.lock() = true;
+        other.1.notify_all();
+    });
+    let scope = RtScope::enter();
+    let (mut held, mut waits) = (held, 0);
+    while !*held {
+        held = shared.0.wait(held, &shared.1, Duration::from_secs(10));
+        waits += 1;
+    }
+    assert_eq!(scope.counts(), RtCounts { allocations: 0, frees: 0, locks: waits });
+    drop((held, scope));
+    teller.join().expect("it ends");
 }
 
 #[test]
