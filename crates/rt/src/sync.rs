@@ -118,6 +118,7 @@ mod modelled {
     }
 
     impl Life {
+        #[allow(clippy::disallowed_methods, reason = "a model keeps account beside the audio thread")]
         pub(crate) fn begin() -> Self {
             Self { uses: Arc::new(Uses(UnsafeCell::new(()))), _freed: Track::new(()) }
         }
