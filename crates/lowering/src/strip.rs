@@ -6,8 +6,8 @@ use omega_devices::registry;
 use omega_graph::{ChannelMap, EdgeSpec, GraphSpec, MeterSpec, NodeId, NodeSpec, Port, Role};
 use omega_processor::{Descriptor, PrepareConfig};
 use omega_session::model::{
-    BusPrecision, Device, DeviceId, Listen, Monitor, Output, PanLaw, ParamTarget, Project, Send, SendId,
-    SendParam, Track, TrackId, TrackKind, TrackParam,
+    BYPASS, BusPrecision, Device, DeviceId, Listen, Monitor, Output, PanLaw, ParamTarget, Project, Send,
+    SendId, SendParam, Track, TrackId, TrackKind, TrackParam,
 };
 
 use crate::listen::{Audible, audible};
@@ -476,8 +476,6 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// The name of the bypass switch among a device's automatable parameters.
-const BYPASS: &str = "bypass";
 /// Key of the switch between a device's input and output.
 const BYPASS_DEVICE: &str = "omega.bypass";
 

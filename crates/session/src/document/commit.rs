@@ -46,7 +46,7 @@ impl Document {
             return Err(ApplyError::ReadOnly);
         }
         let ids = IdMaker::new(*blake3::hash(&self.peer.to_le_bytes()).as_bytes(), self.next_operation());
-        let draft = draft_all(edits, &self.project, ids)?;
+        let draft = draft_all(edits, &self.project, ids, self.params)?;
         let changes = self.state.effective(self.project.facts_to(&draft.project));
         if let (true, Some(cycle)) = (is_structural(&changes), draft.project.signal_cycle()) {
             return Err(EditError::SignalCycle(cycle).into());

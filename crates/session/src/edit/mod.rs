@@ -15,12 +15,14 @@ mod lane;
 mod marker;
 mod media;
 mod order;
+mod param;
 mod send;
 mod session;
 mod tempo;
 mod tempo_shift;
 mod time;
 mod track_add;
+mod track_duplicate;
 mod track_move;
 mod track_remove;
 mod track_set;
@@ -43,6 +45,8 @@ pub use lane::{
 };
 pub use marker::{MarkerAdd, MarkerColour, MarkerMove, MarkerRemove, MarkerRename};
 pub use media::{MediaAdd, MediaRelink, MediaRemove, MediaRename, MediaReplace};
+pub use param::ParamsOf;
+pub(crate) use param::of_no_device;
 pub use send::{
     SendAdd, SendFeedback, SendGain, SendMove, SendMute, SendPan, SendPre, SendRemove, SendRoute,
 };
@@ -50,6 +54,7 @@ pub use session::{LoopSet, PunchSet, SessionSet};
 pub use tempo::{MeterAdd, MeterRemove, MeterSet, TempoAdd, TempoRemove, TempoSet};
 pub use time::{TimeDelete, TimeInsert};
 pub use track_add::TrackAdd;
+pub use track_duplicate::TrackDuplicate;
 pub use track_move::TrackMove;
 pub use track_remove::TrackRemove;
 pub use track_set::{
@@ -103,6 +108,7 @@ edits! {
     "punch.set" => PunchSet, "set where armed tracks record";
     "track.add" => TrackAdd, "add a track, bus, return, folder or cue bus";
     "track.remove" => TrackRemove, "remove a track with what is on it";
+    "track.duplicate" => TrackDuplicate, "copy a track with what is on it";
     "track.move" => TrackMove, "move a track in the list or between folders";
     "track.rename" => TrackRename, "name a track";
     "track.colour" => TrackColour, "colour a track";
@@ -185,7 +191,8 @@ edits! {
 impl Edit {
     /// Applies edits to a copy of a project, all or none; the ids of new things follow from `seed`.
     ///
-    /// This is what a document does before it stores anything; it is public for tools that only want to try.
+    /// This is what a document does before it stores anything; it is public for tools that only want to try. Parameters of
+    /// devices are not checked.
     ///
     /// # Errors
     /// [`EditError`] of the first edit that is refused.
@@ -194,17 +201,22 @@ impl Edit {
         project: &crate::Project,
         seed: [u8; 32],
     ) -> Result<crate::Project, EditError> {
-        draft_all(edits, project, IdMaker::new(seed, 0)).map(|draft| draft.project)
+        draft_all(edits, project, IdMaker::new(seed, 0), of_no_device).map(|draft| draft.project)
     }
 }
 
 /// Applies edits to a draft of a project, all or none.
-pub(crate) fn draft_all(edits: &[Edit], project: &crate::Project, ids: IdMaker) -> Result<Draft, EditError> {
+pub(crate) fn draft_all(
+    edits: &[Edit],
+    project: &crate::Project,
+    ids: IdMaker,
+    params: ParamsOf,
+) -> Result<Draft, EditError> {
     let most = crate::model::limits::MAX_GROUP;
     if edits.len() > most {
         return Err(EditError::TooMany { kind: "edit of one group", most });
     }
-    let mut draft = Draft::new(project.clone(), ids);
+    let mut draft = Draft::new(project.clone(), ids, params);
     for (n, edit) in edits.iter().enumerate() {
         edit.apply(&mut draft).map_err(|error| in_group(edits, n, error))?;
     }

@@ -34,7 +34,7 @@ pub use fact::{Extra, Fault};
 pub use id::{
     ClipId, DeviceId, IdError, LaneId, MarkerId, MediaId, MeterId, PointId, SendId, TempoId, TrackId,
 };
-pub use lane::{Automation, Lane, ParamTarget, Point, PointShape, SendParam, TrackParam};
+pub use lane::{Automation, BYPASS, Lane, ParamTarget, Point, PointShape, SendParam, TrackParam};
 pub use media::{Media, MediaOrigin};
 pub use order::OrderKey;
 pub use project::{Project, SCHEMA};

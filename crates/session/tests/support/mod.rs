@@ -141,6 +141,9 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
         }
         .into(),
         "track.remove" => TrackRemove { id: track, contents: on }.into(),
+        "track.duplicate" => {
+            TrackDuplicate { name: d.maybe(|_| name.clone()), ..TrackDuplicate::new(track) }.into()
+        }
         "track.move" => {
             let siblings = ids(project.children(None).map(|(id, _)| id.clone()));
             match d.roll(3) {
