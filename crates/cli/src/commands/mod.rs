@@ -1,5 +1,7 @@
 //! The commands, a file each.
 
+mod clean;
+mod collect;
 mod completions;
 mod demo;
 mod devices;
@@ -11,6 +13,8 @@ mod info;
 mod new;
 mod play;
 mod render;
+mod save_as;
+mod template;
 mod undo;
 
 use crate::failure::Failure;
@@ -26,6 +30,10 @@ pub enum Command {
     Undo(undo::Undo),
     Redo(undo::Redo),
     History(history::History),
+    SaveAs(save_as::SaveAs),
+    Template(template::Template),
+    Collect(collect::Collect),
+    Clean(clean::Clean),
     Play(play::Play),
     Render(render::Render),
     Devices(devices::Devices),
@@ -45,6 +53,10 @@ impl Command {
             Self::Undo(command) => command.run(output),
             Self::Redo(command) => command.run(output),
             Self::History(command) => command.run(output),
+            Self::SaveAs(command) => command.run(output),
+            Self::Template(command) => command.run(output),
+            Self::Collect(command) => command.run(output),
+            Self::Clean(command) => command.run(output),
             Self::Play(command) => command.run(output),
             Self::Render(command) => command.run(output),
             Self::Devices(command) => command.run(output),
