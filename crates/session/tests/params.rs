@@ -103,7 +103,7 @@ fn what_a_known_device_does_not_take_is_refused_and_what_it_takes_is_named() {
         (point("known-gain", -25.0).into(), "-25.0 is out of range: \"gain\" takes -24 to 24 dB"),
         (write(25.0).into(), "\"gain\" takes -24 to 24 dB"),
         (point("known-gone", 5.0).into(), "no parameter \"gone\""),
-        (set("plugin", "size", Some(f64::INFINITY)), "out of range"),
+        (set("plugin", "size", Some(f64::INFINITY)), "expected a number"),
     ];
     let before = document.project();
     for (edit, message) in refused {

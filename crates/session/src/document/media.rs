@@ -199,10 +199,11 @@ fn failed(id: &MediaId, path: &Path) -> impl FnOnce(io::Error) -> MediaError {
 }
 
 fn copy_checked(id: &MediaId, from: &Path, beside: &Path) -> Result<(), MediaError> {
-    let mut source = fs::File::open(from).map_err(failed(id, from))?;
-    if !source.metadata().is_ok_and(|data| data.is_file()) {
+    // A pipe has to be refused before it is opened, which waits for somebody at its other end.
+    if !fs::metadata(from).map_err(failed(id, from))?.is_file() {
         return Err(failed(id, from)(files::not_regular()));
     }
+    let mut source = fs::File::open(from).map_err(failed(id, from))?;
     let mut copy = files::begin(beside).map_err(failed(id, beside))?;
     io::copy(&mut source, &mut copy).map_err(failed(id, from))?;
     copy.sync_all().map_err(failed(id, beside))?;
