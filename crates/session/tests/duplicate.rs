@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use omega_session::edit::*;
 use omega_session::{
-    CreateOptions, Device, DeviceId, Document, Edit, Output, ParamTarget, Project, SendId, Track, TrackId,
-    TrackKind,
+    Clip, CreateOptions, Device, DeviceId, Document, Edit, Output, ParamTarget, Project, SendId, TakeId,
+    Track, TrackId, TrackKind,
 };
 use support::furnish;
 
@@ -27,10 +27,18 @@ fn told(project: &Project, track: &TrackId, names: &BTreeMap<String, String>) ->
     all.extend(
         project.sends_from(track).map(|(_, s)| format!("{} {} {} {}", s.target, s.gain_db, s.pre, s.mute)),
     );
+    let place = |take: &TakeId| project.takes_of(track).position(|(id, _)| id == take);
     let mut clips: Vec<String> = project
         .clips_on(track)
-        .map(|(_, clip)| format!("{:?}", omega_session::Clip { track: id("x"), ..(**clip).clone() }))
+        .map(|(_, clip)| {
+            let there = Clip { track: id("x"), take: None, ..Clip::clone(clip) };
+            format!("{:?} {there:?}", clip.take.as_ref().map(place))
+        })
         .collect();
+    clips.extend(project.takes_of(track).map(|(_, take)| format!("{} {}", take.name, take.mute)));
+    clips.extend(project.comp_on(track).map(|(_, span)| {
+        format!("{:?} {:?} {:?} {:?}", place(&span.take), span.start, span.length, span.fade)
+    }));
     clips.sort();
     all.extend(clips);
     let places = |target: &ParamTarget| match target {

@@ -166,11 +166,13 @@ impl Document {
 }
 
 impl Project {
-    /// This project without what belongs to one piece of music: clips, media, lanes, markers.
+    /// This project without what belongs to one piece of music: clips, takes, comps, media, lanes, markers.
     #[must_use]
     pub fn as_template(&self) -> Self {
         let mut template = self.clone();
         self.clips().keys().for_each(|id| drop(template.remove_clip(id)));
+        self.takes().keys().for_each(|id| drop(template.remove_take(id)));
+        self.comp().keys().for_each(|id| drop(template.remove_comp(id)));
         self.media().keys().for_each(|id| drop(template.remove_media(id)));
         self.lanes().keys().for_each(|id| drop(template.remove_lane(id)));
         self.markers().keys().for_each(|id| drop(template.remove_marker(id)));

@@ -56,6 +56,8 @@ crate::model::read::for_sections!(items);
 const fn kind(section: &str) -> &'static str {
     match section.as_bytes() {
         b"tracks" => "track",
+        b"takes" => "take",
+        b"comp" => "span of a comp",
         b"clips" => "clip",
         b"devices" => "device",
         b"sends" => "send",

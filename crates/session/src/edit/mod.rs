@@ -8,6 +8,8 @@
 mod clip;
 mod clip_place;
 mod clip_trim;
+mod comp;
+mod comp_flatten;
 mod device;
 mod draft;
 mod error;
@@ -18,6 +20,7 @@ mod order;
 mod param;
 mod send;
 mod session;
+mod take;
 mod tempo;
 mod tempo_shift;
 mod time;
@@ -33,6 +36,8 @@ pub use clip::{
     ClipRename, ClipReverse, ClipTimeBase,
 };
 pub use clip_trim::{ClipCrossfade, ClipSlip, ClipSplit, ClipTrim};
+pub use comp::{CompClear, CompFade, CompSet, CompTake};
+pub use comp_flatten::CompFlatten;
 pub use device::{
     DeviceAdd, DeviceBypass, DeviceMove, DeviceParam, DeviceRemove, DeviceRename, DeviceSidechain,
     DeviceState,
@@ -51,6 +56,9 @@ pub use send::{
     SendAdd, SendFeedback, SendGain, SendMove, SendMute, SendPan, SendPre, SendRemove, SendRoute,
 };
 pub use session::{LoopSet, PunchSet, SessionSet};
+pub use take::{
+    ClipTake, TakeAdd, TakeColour, TakeDuplicate, TakeMove, TakeMute, TakePromote, TakeRemove, TakeRename,
+};
 pub use tempo::{MeterAdd, MeterRemove, MeterSet, TempoAdd, TempoRemove, TempoSet};
 pub use time::{TimeDelete, TimeInsert};
 pub use track_add::TrackAdd;
@@ -159,6 +167,20 @@ edits! {
     "clip.mute" => ClipMute, "mute a clip";
     "clip.rename" => ClipRename, "name a clip";
     "clip.colour" => ClipColour, "colour a clip";
+    "clip.take" => ClipTake, "put a clip into a take or out of it";
+    "take.add" => TakeAdd, "add a take to a track";
+    "take.remove" => TakeRemove, "remove a take with its clips";
+    "take.move" => TakeMove, "move a take among those of its track";
+    "take.rename" => TakeRename, "name a take";
+    "take.colour" => TakeColour, "colour a take";
+    "take.mute" => TakeMute, "mute a take";
+    "take.duplicate" => TakeDuplicate, "copy a take with its clips";
+    "take.promote" => TakePromote, "make a take's clips clips of the track itself";
+    "comp.set" => CompSet, "let a take sound over a range";
+    "comp.take" => CompTake, "let a take sound over all of its clips";
+    "comp.clear" => CompClear, "let no take sound over a range";
+    "comp.fade" => CompFade, "set the cross-fade of a span of a comp";
+    "comp.flatten" => CompFlatten, "make clips of what a comp lets sound";
     "lane.add" => LaneAdd, "add an automation lane";
     "lane.remove" => LaneRemove, "remove an automation lane";
     "lane.enable" => LaneEnable, "put a lane in effect or out of it";

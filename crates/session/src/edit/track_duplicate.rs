@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use super::track_add::make_room;
 use super::verb::{Verb, verb};
 use super::{Draft, EditError};
-use crate::model::{Clip, Device, DeviceId, Lane, Output, ParamTarget, Send, SendId, Track, TrackId, limits};
+use crate::model::{
+    Clip, CompSpan, Device, DeviceId, Lane, Output, ParamTarget, Send, SendId, Take, TakeId, Track, TrackId,
+    limits,
+};
 
 verb! {
-    /// Copies a track with what is on it: devices with their parameters, sends, clips and automation, each under an id of
+    /// Copies a track with what is on it: devices with their parameters, sends, clips, takes with the comp, and automation, each under an id of
     /// its own. The copy stands right after the track and goes where that goes; what is routed to the track is not
     /// routed to the copy.
     ///
@@ -120,9 +123,27 @@ impl Copies {
             let copy = draft.add(None, Send { track: track.clone(), target, ..send })?;
             self.sends.insert(old, copy);
         }
+        self.clips(draft, id, &track)
+    }
+
+    /// Copies the takes of a track, the clips in them and in none, and the comp.
+    fn clips(&self, draft: &mut Draft, id: &TrackId, track: &TrackId) -> Result<(), EditError> {
+        let takes: Vec<(TakeId, Take)> =
+            draft.project.takes_of(id).map(|(id, take)| (id.clone(), Take::clone(take))).collect();
+        let mut copies: BTreeMap<TakeId, TakeId> = BTreeMap::new();
+        for (old, take) in takes {
+            copies.insert(old, draft.add(None, Take { track: track.clone(), ..take })?);
+        }
         let clips: Vec<Clip> = draft.project.clips_on(id).map(|(_, clip)| Clip::clone(clip)).collect();
         for clip in clips {
-            draft.add(None, Clip { track: track.clone(), ..clip })?;
+            let take = clip.take.as_ref().and_then(|take| copies.get(take)).cloned();
+            draft.add(None, Clip { track: track.clone(), take, ..clip })?;
+        }
+        let spans: Vec<CompSpan> = draft.project.comp_on(id).map(|(_, span)| CompSpan::clone(span)).collect();
+        for span in spans {
+            if let Some(take) = copies.get(&span.take).cloned() {
+                draft.add(None, CompSpan { track: track.clone(), take, ..span })?;
+            }
         }
         Ok(())
     }

@@ -78,6 +78,10 @@ ids! {
     TrackId, "trk", "the id of a track";
     /// Names a clip.
     ClipId, "clp", "the id of a clip";
+    /// Names a take of a track.
+    TakeId, "tak", "the id of a take";
+    /// Names a span of a comp.
+    CompId, "cmp", "the id of a span of a comp";
     /// Names a device in a chain.
     DeviceId, "dev", "the id of a device";
     /// Names a send.
