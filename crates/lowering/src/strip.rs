@@ -151,12 +151,13 @@ impl<'a> Lowering<'a> {
 
     fn clips(&mut self, id: &TrackId, track: &Track, into: NodeId) {
         let mut list = Vec::new();
-        for (_, clip) in self.project.clips_on(id) {
+        for heard in self.project.heard_on(id) {
+            let Some(clip) = self.project.clip(&heard.clip) else { continue };
             let Some(media) = self.project.media_file(&clip.media) else {
                 self.out.notices.push(Notice::MissingMedia { media: clip.media.clone() });
                 continue;
             };
-            let segment = clips::segment(clip, media, track.channels, &self.out.tempo);
+            let segment = clips::segment(&heard, clip, media, track.channels, &self.out.tempo);
             self.out.end = self.out.end.max(segment.end() + track.delay.0.max(0));
             list.push((segment, clip.media.clone()));
         }
