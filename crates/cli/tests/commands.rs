@@ -219,6 +219,7 @@ fn every_command_has_an_example_and_shells_complete_them() {
         "undo",
         "redo",
         "history",
+        "takes",
         "save-as",
         "template",
         "collect",
@@ -332,5 +333,44 @@ fn a_parameter_that_a_device_does_not_have_is_refused_and_the_right_one_named() 
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("\"threshold\": -20.0", "\"threshold\": -2e6")).unwrap();
     assert_eq!(desk.project()["devices"]["d"]["params"]["threshold"], -2e6);
+    desk.well(&["render", "song.omega", "-o", "x.wav", "--tail", "none", "-q"]);
+}
+
+#[test]
+fn takes_are_listed_with_what_the_comp_lets_sound() {
+    let desk = Desk::new();
+    let track = desk.session();
+    let edit = |words: &[&str]| desk.well(&[&["edit", "song.omega"], words].concat());
+    assert_eq!(desk.well(&["takes", "song.omega"]), "");
+    let media = desk.project()["media"].as_object().unwrap().keys().next().unwrap().clone();
+    for (take, at) in [("one", "0f"), ("two", "4800f")] {
+        edit(&["take.add", "--track", &track, "--id", take]);
+        edit(&["clip.add", "--track", &track, "--take", take, "--media", &media, "--position", at]);
+    }
+    edit(&["comp.take", "--take", "one"]);
+    edit(&["comp.set", "--take", "two", "--range", "10000f..20000f", "--fade", "100", "--id", "span"]);
+    let info = desk.json(&["info", "song.omega", "--json"]);
+    assert_eq!((&info["counts"]["takes"], &info["frames"]), (&2.into(), &72_000.into()));
+    assert!(desk.well(&["info", "song.omega"]).contains("3 clips (2 takes)"));
+    let listed = desk.well(&["takes", "song.omega"]);
+    let lines: Vec<&str> = listed.lines().map(str::trim).collect();
+    assert_eq!(lines.len(), 6, "{listed}");
+    assert!(
+        lines[0].ends_with("'ramp'") && lines[1] == "one  'Take 1'  1 clips" && lines[2].contains("'Take 2'")
+    );
+    assert!(lines[3].starts_with("0..10000  one  'Take 1'  fade 480"), "{listed}");
+    assert_eq!(lines[4], "10000..20000  two  'Take 2'  fade 100  span");
+    assert!(lines[5].starts_with("20000..48000  one"), "{listed}");
+    let all = desk.json(&["takes", "song.omega", "--json"]);
+    let here = &all["tracks"][0];
+    assert_eq!(here["id"], track.as_str());
+    assert_eq!(here["takes"][1]["clips"][0]["start"], 4_800);
+    let comp = here["comp"].as_array().unwrap();
+    assert_eq!(comp.len(), 3);
+    assert_eq!(
+        (&comp[1]["take"], &comp[1]["start"], &comp[1]["end"]),
+        (&"two".into(), &10_000.into(), &20_000.into())
+    );
+    assert_eq!(comp[1]["position"], "10000f");
     desk.well(&["render", "song.omega", "-o", "x.wav", "--tail", "none", "-q"]);
 }

@@ -14,6 +14,7 @@ mod new;
 mod play;
 mod render;
 mod save_as;
+mod takes;
 mod template;
 mod undo;
 
@@ -29,6 +30,7 @@ pub enum Command {
     Edit(edit::Edit),
     Undo(undo::Undo),
     Redo(undo::Redo),
+    Takes(takes::Takes),
     History(history::History),
     SaveAs(save_as::SaveAs),
     Template(template::Template),
@@ -52,6 +54,7 @@ impl Command {
             Self::Edit(command) => command.run(output),
             Self::Undo(command) => command.run(output),
             Self::Redo(command) => command.run(output),
+            Self::Takes(command) => command.run(output),
             Self::History(command) => command.run(output),
             Self::SaveAs(command) => command.run(output),
             Self::Template(command) => command.run(output),
