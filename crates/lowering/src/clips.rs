@@ -1,8 +1,8 @@
 //! Clips on a track become segments of a play list, all in frames.
 
 use omega_devices::clip_reader::{ChannelMap, Cut, Fade, FadeShape, Segment, SourceId};
-use omega_session::model::{self, Clip, Heard, Media, MediaId};
-use omega_time::{Frames, TempoMap};
+use omega_session::model::{self, Clip, CompEdge, Heard, Media, MediaId};
+use omega_time::TempoMap;
 
 use crate::ids;
 
@@ -36,8 +36,10 @@ pub(crate) fn segment(heard: &Heard, clip: &Clip, media: &Media, channels: u16, 
         cut: Cut {
             before,
             behind,
-            fade_in: seam(heard.fade_in, length),
-            fade_out: seam(heard.fade_out, length),
+            fade_in: seam(heard.fade_in),
+            fade_out: seam(heard.fade_out),
+            risen: heard.fade_in.outside.0,
+            left: heard.fade_out.outside.0,
         },
         muted: heard.muted,
         ..Segment::new(source_id(&clip.media), start, length, offset)
@@ -61,8 +63,8 @@ fn range(clip: &Clip, before: i64, behind: i64) -> (i64, i64, i64) {
 }
 
 /// The fade of a cut.
-fn seam(frames: Frames, length: i64) -> Fade {
-    Fade { length: frames.0.clamp(0, length), shape: FadeShape::EqualPower }
+fn seam(edge: CompEdge) -> Fade {
+    Fade { length: edge.length.0, shape: FadeShape::EqualPower }
 }
 
 fn fade(fade: &model::Fade, length: i64) -> Fade {

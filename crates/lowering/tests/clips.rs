@@ -112,6 +112,7 @@ fn the_fades_of_a_clip_run_on_where_a_comp_cuts_it() {
     }
     comp(&mut project, "s1", "x", 200, 300, 50);
     comp(&mut project, "s2", "y", 500, 400, 80);
+    #[allow(clippy::cast_possible_truncation, reason = "a gain is kept in single precision")]
     let gain = libm::pow(10.0, -6.0 / 20.0) as f32;
     let curve = |shape: FadeShape, length: i64, distance: i64| Fade { length, shape }.gain(distance);
     let mut total = 0;

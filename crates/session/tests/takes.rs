@@ -194,7 +194,12 @@ proptest! {
             let parts = project.heard_on(&id("a")).into_iter();
             let mut all: Vec<_> = parts.map(|part| {
                 let clip = project.clip(&part.clip).unwrap();
-                let (rise, fall) = if taken { (part.fade_in, part.fade_out) } else { (clip.fade_in.length, clip.fade_out.length) };
+                let length = part.end - part.start;
+                let inside = |edge: CompEdge| (edge.length - edge.outside).min(length);
+                let (rise, fall) = match taken {
+                    true => (inside(part.fade_in), inside(part.fade_out)),
+                    false => (clip.fade_in.length, clip.fade_out.length),
+                };
                 (part.start, part.end, rise, fall)
             }).collect();
             all.sort();
@@ -254,21 +259,55 @@ fn a_seam_is_shared_by_both_and_touching_spans_of_one_take_have_none() {
     document.apply(with(10, set("y", 400, 450))).unwrap();
     let mut parts = document.project().heard_on(&id("a"));
     parts.sort_by_key(|part| part.start);
-    let told: Vec<_> =
-        parts.iter().map(|p| (p.clip.as_str(), p.start.0, p.end.0, p.fade_in.0, p.fade_out.0)).collect();
+    let told: Vec<_> = parts
+        .iter()
+        .map(|p| (p.clip.as_str(), p.start.0, p.end.0, p.fade_in.length.0, p.fade_out.length.0))
+        .collect();
     assert_eq!(told, [("x0", 100, 321, 30, 41), ("y0", 280, 450, 41, 10)]);
     // A fade is no longer than what it leads from and to.
     document.apply(with(1_000, set("z", 200, 210))).unwrap();
     let parts = document.project().heard_on(&id("a"));
     let short = parts.iter().find(|part| part.clip.as_str() == "z0").unwrap();
-    assert_eq!((short.start.0, short.end.0, short.fade_in.0, short.fade_out.0), (195, 215, 10, 10));
+    assert_eq!(
+        (short.start.0, short.end.0, short.fade_in.length.0, short.fade_out.length.0),
+        (195, 215, 10, 10)
+    );
     // A clip that begins within a fade rises over what is left of it.
     document.apply(CompClear { track: id("a"), range: range(0, 2_000) }).unwrap();
     document.apply(set("x", 0, 12)).unwrap();
     document.apply(with(8, set("y", 12, 100))).unwrap();
     let parts = document.project().heard_on(&id("a"));
     let late = parts.iter().find(|part| part.clip.as_str() == "y0").unwrap();
-    assert_eq!((late.start.0, late.fade_in.0), (10, 6));
+    let six = CompEdge { length: Frames(6), outside: Frames(0) };
+    assert_eq!((late.start.0, late.fade_in), (10, six));
+}
+
+#[test]
+fn a_clip_that_is_split_within_a_seam_sounds_on_through_it() {
+    let mut document = song();
+    document.apply(CompSet { fade: Some(Frames(40)), ..set("x", 0, 300) }).unwrap();
+    document.apply(CompSet { fade: Some(Frames(40)), ..set("z", 300, 400) }).unwrap();
+    let gains = |project: &Project| {
+        let mut all: BTreeMap<(String, i64), (i64, i64)> = BTreeMap::new();
+        for part in project.heard_on(&id("a")) {
+            let take = project.clip(&part.clip).unwrap().take.clone().unwrap();
+            for at in part.start.0..part.end.0 {
+                // How far a fade has come, as a segment counts it.
+                let rise = (at - part.start.0 + part.fade_in.outside.0).min(part.fade_in.length.0);
+                let fall = (part.end.0 - at + part.fade_out.outside.0).min(part.fade_out.length.0);
+                let way = (part.fade_in.length.0 - rise, part.fade_out.length.0 - fall);
+                assert_eq!(all.insert((take.to_string(), at), way), None);
+            }
+        }
+        all
+    };
+    let whole = gains(&document.project());
+    assert_eq!((whole[&("x".into(), 319)], whole[&("z".into(), 281)]), ((0, 39), (39, 0)));
+    for (name, at) in [("x0", 301), ("z0", 290), ("x0", 285)] {
+        let at = TimePoint::Absolute(Frames(at));
+        document.apply(ClipSplit { id: ClipId::new(name).unwrap(), at, right: None }).unwrap();
+        assert_eq!(gains(&document.project()), whole);
+    }
 }
 
 #[test]

@@ -99,3 +99,34 @@ fn a_newer_snapshot_is_not_needed_and_left_alone() {
     document.save().unwrap();
     assert!(path.exists());
 }
+
+/// What is in `data/first.omega` was written by the first version, before any other: tracks, devices, clips, automation,
+/// takes with a comp, an undo and a redo. Every later version opens it and shows the same.
+#[test]
+fn a_session_that_the_first_version_wrote_opens_and_goes_on() {
+    let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/first.omega"));
+    let text = fs::read_to_string(data.join("project.json")).unwrap();
+    for without in ["", "project.json", "history"] {
+        let place = support::place();
+        let folder = place.path().join("Song.omega");
+        fs::create_dir_all(folder.join("history")).unwrap();
+        fs::copy(data.join("project.json"), folder.join("project.json")).unwrap();
+        fs::copy(log(data), folder.join("history").join(log(data).file_name().unwrap())).unwrap();
+        match without {
+            "" => {}
+            "history" => fs::remove_dir_all(folder.join(without)).unwrap(),
+            file => fs::remove_file(folder.join(file)).unwrap(),
+        }
+        let mut document = Document::open(&folder, &OpenOptions::new("ann")).unwrap();
+        assert_eq!(document.project().to_text(), text, "without {without:?}");
+        assert_eq!(document.left_out(), []);
+        document.apply(TrackAdd::new(TrackKind::Bus, "New")).unwrap();
+        document.undo().unwrap().unwrap();
+        assert_eq!(document.project().to_text(), text);
+        if without != "history" {
+            assert_eq!(document.take_notices(), []);
+            while document.undo().unwrap().is_some() {}
+            assert_eq!(document.project().tracks().len(), 1, "everything can be undone");
+        }
+    }
+}

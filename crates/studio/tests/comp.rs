@@ -5,7 +5,7 @@ use std::path::Path;
 
 use omega_dsp::simd::Level;
 use omega_media::{Depth, Format, Writer};
-use omega_session::edit::{CompFlatten, Edit};
+use omega_session::edit::{ClipSplit, CompFlatten, Edit};
 use omega_session::model::{
     Clip, ClipId, CompId, CompSpan, Fade, FadeShape, Media, MediaId, Project, Take, TakeId, Track, TrackId,
     TrackKind,
@@ -131,4 +131,19 @@ fn flattened_it_sounds_the_same() {
     assert!(flat.comp().is_empty() && flat.takes().values().all(|take| take.mute));
     let hash = |project: &Project| rendered(project, root.path(), Blocks::Of(512), Level::detect()).0.hash;
     assert_eq!(hash(&flat), hash(&comp));
+}
+
+#[test]
+fn clips_that_are_split_within_a_seam_sound_the_same() {
+    let root = tempfile::tempdir().expect("a folder");
+    let comp = comped(root.path());
+    let split = |name: &str, frame: i64| -> Edit {
+        let id = ClipId::new(name).expect("an id");
+        ClipSplit { id, at: at(frame), right: None }.into()
+    };
+    let edits =
+        [split("clp-0", 13_700), split("clp-0", 4_950), split("clp-1", 5_100), split("clp-2", 10_050)];
+    let parted = Edit::try_all(&edits, &comp, [3; 32]).expect("split");
+    let hash = |project: &Project| rendered(project, root.path(), Blocks::Random(5), Level::detect()).0.hash;
+    assert_eq!(hash(&parted), hash(&comp));
 }

@@ -20,6 +20,7 @@ impl SaveAs {
         // Nothing of the original changes, so it may be read-only, and open elsewhere.
         let mut studio = output.read(&self.session)?;
         studio.save_as(&self.copy)?;
+        studio.save()?;
         output.say(format_args!("copied to {}", self.copy.display()));
         Ok(())
     }

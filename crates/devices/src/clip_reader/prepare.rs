@@ -110,7 +110,7 @@ fn check(index: usize, segment: &Segment) -> Result<(), PlayListError> {
         && [segment.length, segment.start, segment.offset].into_iter().all(near)
         && near(segment.start + segment.length)
         && near(segment.offset + segment.length.max(segment.repeat.clamp(0, FAR)))
-        && [segment.phase, segment.cut.before, segment.cut.behind]
+        && [segment.phase, segment.cut.before, segment.cut.behind, segment.cut.risen, segment.cut.left]
             .into_iter()
             .all(|n| (0..=FAR).contains(&n))
         && (segment.phase == 0 || segment.phase < segment.repeat);
@@ -203,8 +203,15 @@ fn content(segment: &Segment) -> u64 {
     };
     let cut = &segment.cut;
     let whole = *cut == Cut::NONE && segment.phase == 0;
-    let cuts =
-        [word(cut.before), word(cut.behind), fade(cut.fade_in), fade(cut.fade_out), word(segment.phase)];
+    let cuts = [
+        word(cut.before),
+        word(cut.behind),
+        fade(cut.fade_in),
+        fade(cut.fade_out),
+        word(cut.risen),
+        word(cut.left),
+        word(segment.phase),
+    ];
     [
         word(segment.length),
         segment.source,

@@ -104,11 +104,16 @@ pub struct Cut {
     pub fade_in: Fade,
     /// At the segment's end, beside its own fade-out.
     pub fade_out: Fade,
+    /// Frames of the cut's fade-in that lie before the segment. Not negative.
+    pub risen: i64,
+    /// Frames of the cut's fade-out that lie behind the segment. Not negative.
+    pub left: i64,
 }
 
 impl Cut {
     /// Not cut: the segment is all there is.
-    pub const NONE: Self = Self { before: 0, behind: 0, fade_in: Fade::NONE, fade_out: Fade::NONE };
+    pub const NONE: Self =
+        Self { before: 0, behind: 0, fade_in: Fade::NONE, fade_out: Fade::NONE, risen: 0, left: 0 };
 }
 
 /// A stretch of a source on the time line, all in frames at the session's rate.
@@ -178,16 +183,16 @@ impl Segment {
     pub fn gain_at(&self, frame: i64) -> f32 {
         let (cut, left) = (&self.cut, self.length - frame);
         let own = self.gain * self.fade_in.gain(frame + cut.before) * self.fade_out.gain(left + cut.behind);
-        own * cut.fade_in.gain(frame) * cut.fade_out.gain(left)
+        own * cut.fade_in.gain(frame + cut.risen) * cut.fade_out.gain(left + cut.left)
     }
 
     /// No fade touches the frames `begin..end` after the start.
     pub(super) fn level(&self, begin: i64, end: i64) -> bool {
         let (cut, left) = (&self.cut, self.length - (end - 1));
         begin + cut.before >= self.fade_in.length
-            && begin >= cut.fade_in.length
+            && begin + cut.risen >= cut.fade_in.length
             && left + cut.behind >= self.fade_out.length
-            && left >= cut.fade_out.length
+            && left + cut.left >= cut.fade_out.length
     }
 
     /// Where the source is read for `frames` frames from `frame` frames after the start on, in the order in which they are

@@ -100,6 +100,8 @@ pub fn segment(random: &mut Random, library: &Library) -> Segment {
         behind: random.within(0, 400),
         fade_in: fade(random),
         fade_out: fade(random),
+        risen: random.within(0, 300),
+        left: random.within(0, 300),
     };
     Segment {
         channels: map,
@@ -135,10 +137,10 @@ pub fn heard(library: &Library, segment: &Segment, output: usize, frame: i64) ->
         if distance < fade.length { fade.shape.gain(distance as f32 / fade.length as f32) } else { 1.0 }
     };
     let before_end = segment.start + segment.length - frame;
-    let Cut { before, behind, fade_in, fade_out } = segment.cut;
+    let Cut { before, behind, fade_in, fade_out, risen, left } = segment.cut;
     let clip =
         segment.gain * part(after + before, segment.fade_in) * part(before_end + behind, segment.fade_out);
-    Some((sample, clip * part(after, fade_in) * part(before_end, fade_out)))
+    Some((sample, clip * part(after + risen, fade_in) * part(before_end + left, fade_out)))
 }
 
 /// The sum of all segments, in the list's order, over the frames of `job`.

@@ -8,14 +8,14 @@ use super::clip_place::{cut_end, cut_start};
 use super::verb::{Verb, verb};
 use super::{Draft, EditError};
 use crate::model::comp::place;
-use crate::model::{Clip, CompId, CompSpan, Fade, FadeShape, Take, TakeId, Track, TrackId};
+use crate::model::{Clip, CompEdge, CompId, CompSpan, Fade, FadeShape, Take, TakeId, Track, TrackId};
 
 verb! {
     /// Makes clips of the track itself from what its comp lets sound, with cross-fades where it goes from one take to another.
     /// The comp is empty then, and the takes that were heard are kept, muted.
     ///
-    /// It sounds as before, but where the comp cuts into a fade of a clip: the clip that is made has one fade at each end,
-    /// and there it is that of the comp.
+    /// It sounds as before, but where the comp cuts into a fade of a clip, and where a seam lies over the border of two clips
+    /// of a take: the clip that is made has one fade at each end, within it, and there that is the comp's.
     pub struct CompFlatten {
         /// The track.
         pub track: TrackId,
@@ -39,11 +39,14 @@ impl Verb for CompFlatten {
             cut_start(&mut piece, before).ok_or(()).map_err(cut)?;
             cut_end(&mut piece, behind).ok_or(()).map_err(cut)?;
             piece.position = place(&map, part.start, piece.position.base());
-            if before > Frames(0) || part.fade_in > Frames(0) {
-                piece.fade_in = Fade::new(part.fade_in, FadeShape::EqualPower);
+            let length = piece.length;
+            let fade =
+                |edge: CompEdge| Fade::new((edge.length - edge.outside).min(length), FadeShape::EqualPower);
+            if before > Frames(0) || part.fade_in.length > Frames(0) {
+                piece.fade_in = fade(part.fade_in);
             }
-            if behind > Frames(0) || part.fade_out > Frames(0) {
-                piece.fade_out = Fade::new(part.fade_out, FadeShape::EqualPower);
+            if behind > Frames(0) || part.fade_out.length > Frames(0) {
+                piece.fade_out = fade(part.fade_out);
             }
             (piece.take, piece.mute) = (None, part.muted);
             draft.add(None, piece)?;

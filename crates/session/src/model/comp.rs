@@ -15,12 +15,21 @@ pub struct Heard {
     pub start: Frames,
     /// The first one at which it is heard no more.
     pub end: Frames,
-    /// Frames of the fade at its start that the comp asks for, equal-power; those of the clip come to it.
-    pub fade_in: Frames,
-    /// Frames of the fade at its end that the comp asks for.
-    pub fade_out: Frames,
+    /// The fade at its start that the comp asks for, beside that of the clip.
+    pub fade_in: CompEdge,
+    /// The fade at its end that the comp asks for.
+    pub fade_out: CompEdge,
     /// It keeps its place but is silent: the clip or its take is muted.
     pub muted: bool,
+}
+
+/// An equal-power fade of a comp, which can reach beyond the part of a clip that it is asked of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CompEdge {
+    /// All of its frames; 0 for none.
+    pub length: Frames,
+    /// Those that lie outside: before the part where it fades in, behind it where it fades out. Other clips sound there.
+    pub outside: Frames,
 }
 
 /// A stretch of the time line over which one take sounds. Spans of one take that touch are one stretch.
@@ -45,6 +54,20 @@ struct Window {
     fade_out: Frames,
 }
 
+/// Where stretches begin, and where they end.
+type Ends = (BTreeSet<Frames>, BTreeSet<Frames>);
+
+/// The fade of a clip that begins (or ends) `inside` frames within a window, whose fade has `length` frames. `alone`: nothing of
+/// its take goes before (or on).
+fn edge(inside: Frames, length: Frames, alone: bool) -> CompEdge {
+    let inside = inside.max(Frames(0));
+    match length - inside {
+        Frames(..=0) => CompEdge::default(),
+        rest if alone => CompEdge { length: rest, outside: Frames(0) },
+        _ => CompEdge { length, outside: inside },
+    }
+}
+
 impl Project {
     /// What is heard of a track's clips, in no particular order.
     ///
@@ -54,46 +77,65 @@ impl Project {
     ///   second one's fade; over it they cross with equal power. Such a fade is never longer than either of its spans.
     /// - Where a span begins or ends and no other touches it, its fade lies inside, over at most half of it.
     /// - Where spans of one take touch nothing is to be heard of it.
-    /// - A clip that begins or ends within a fade fades over what is left of that.
+    /// - A clip that begins or ends within a fade, where no other of its take goes before or on, fades over what is left of
+    ///   that; clips that touch share the fade.
     #[must_use]
     pub fn heard_on(&self, track: &TrackId) -> Vec<Heard> {
         let map = self.tempo_map();
         let windows = windows(&self.stretches(track, &map));
+        let ends = self.ends_of_takes(track, &map);
+        let none = CompEdge::default();
         let mut heard = Vec::new();
         for (id, clip) in self.clips_on(track) {
-            let (start, end) = (map.frame_of(clip.position), map.frame_of(clip.position) + clip.length);
+            let start = map.frame_of(clip.position);
+            let (end, clip_id) = (start + clip.length, id.clone());
             let Some(take) = &clip.take else {
-                let none = Frames(0);
-                heard.push(Heard {
-                    clip: id.clone(),
-                    start,
-                    end,
-                    fade_in: none,
-                    fade_out: none,
-                    muted: clip.mute,
-                });
+                let (fade_in, fade_out, muted) = (none, none, clip.mute);
+                heard.push(Heard { clip: clip_id, start, end, fade_in, fade_out, muted });
                 continue;
             };
             let muted = clip.mute || self.take(take).is_none_or(|take| take.mute);
             let list = windows.get(take).map_or(&[][..], Vec::as_slice);
             let first = list.partition_point(|window| window.end <= start);
             let meets = list[first..].iter().take_while(|window| window.start < end);
-            heard.extend(meets.map(|window| {
-                let (first, last) = (start.max(window.start), end.min(window.end));
-                let left = |fade: Frames| fade.max(Frames(0)).min(last - first);
-                let (fade_in, fade_out) =
-                    (window.start + window.fade_in - first, last - (window.end - window.fade_out));
-                Heard {
-                    clip: id.clone(),
-                    start: first,
-                    end: last,
-                    fade_in: left(fade_in),
-                    fade_out: left(fade_out),
-                    muted,
-                }
+            let alone = ends.get(take).map_or((true, true), |(starts, ends)| {
+                (clip.mute || starts.contains(&start), clip.mute || ends.contains(&end))
+            });
+            heard.extend(meets.map(|window| Heard {
+                clip: clip_id.clone(),
+                start: start.max(window.start),
+                end: end.min(window.end),
+                fade_in: edge(start - window.start, window.fade_in, alone.0),
+                fade_out: edge(window.end - end, window.fade_out, alone.1),
+                muted,
             }));
         }
         heard
+    }
+
+    /// Of each take of a track, where stretches without a gap begin and where they end.
+    fn ends_of_takes(&self, track: &TrackId, map: &TempoMap) -> BTreeMap<TakeId, Ends> {
+        let mut clips: BTreeMap<&TakeId, Vec<(Frames, Frames)>> = BTreeMap::new();
+        for clip in self.clips_on(track).map(|(_, clip)| clip).filter(|clip| !clip.mute) {
+            let start = map.frame_of(clip.position);
+            if let Some(take) = &clip.take {
+                clips.entry(take).or_default().push((start, start + clip.length));
+            }
+        }
+        let joined = |mut clips: Vec<(Frames, Frames)>| {
+            clips.sort();
+            let (mut ends, mut reach) = (Ends::default(), None::<Frames>);
+            for (start, end) in clips {
+                if reach.is_none_or(|reach| reach < start) {
+                    ends.0.insert(start);
+                    ends.1.extend(reach);
+                }
+                reach = Some(reach.map_or(end, |reach| reach.max(end)));
+            }
+            ends.1.extend(reach);
+            ends
+        };
+        clips.into_iter().map(|(take, clips)| (take.clone(), joined(clips))).collect()
     }
 
     /// Where a take's clips lie: from the start of the first to the end of the last. `None` where it has none.

@@ -31,7 +31,7 @@ pub(crate) mod view;
 
 pub use changes::Change;
 pub use clip::{Clip, ClipLoop, Fade, FadeShape};
-pub use comp::Heard;
+pub use comp::{CompEdge, Heard};
 pub use device::Device;
 pub use fact::{Extra, Fault};
 pub use id::{
