@@ -90,7 +90,7 @@ const LINES: &[&str] = &[
     r#"lane.write --id l --range 0t..9t --points [{"at":"1t","value":-1}]"#,
     "lane.enable --id l --on false",
     "lane.base --id l --base absolute",
-    "lane.clear --id k --range 0f..9f",
+    "lane.clear --id l --range 0f..9f",
     "point.remove --lane k --id POINT",
     "marker.add --id m --at 5|1 --name Chorus",
     "marker.move --id m --at 6|1",
@@ -126,7 +126,8 @@ fn every_verb_is_done_by_its_fields_and_undone() {
     let before = desk.project();
     let first = |section: &str| before[section].as_object().unwrap().keys().next().unwrap().clone();
     let (clip, media) = (first("clips"), first("media"));
-    let mut done = BTreeSet::new();
+    let steps = || desk.json(&["history", "song.omega", "--json"]).as_array().unwrap().len();
+    let (mut done, mut step) = (BTreeSet::new(), steps());
     for line in LINES {
         let points = desk.project()["lanes"]["k"]["points"].clone();
         let point = points.as_object().and_then(|points| points.keys().next().cloned()).unwrap_or_default();
@@ -139,6 +140,8 @@ fn every_verb_is_done_by_its_fields_and_undone() {
         });
         let words: Vec<&str> = ["edit", "song.omega"].into_iter().chain(words).collect();
         desk.well(&words);
+        step += 1;
+        assert_eq!(steps(), step, "{line} changed nothing");
         done.insert(words[2].to_owned());
     }
     let listed = desk.well(&["edit", "--list"]);

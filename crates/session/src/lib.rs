@@ -11,7 +11,8 @@ pub mod model;
 
 pub use document::{
     Applied, ApplyError, Cleaned, CreateError, CreateOptions, Document, EntryId, EntryKind, FileError,
-    HistoryEntry, MediaError, MergeError, Merged, Notice, OpenError, OpenOptions, SaveError, Version,
+    HistoryEntry, HoldsMedia, MediaError, MergeError, Merged, Notice, OpenError, OpenOptions, SaveError,
+    Version,
 };
 pub use edit::{Edit, EditError};
 pub use folder::{Holder, TEXT};

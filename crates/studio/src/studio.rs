@@ -7,7 +7,7 @@ use omega_audio_io::StreamConfig;
 use omega_dsp::simd::Level;
 use omega_processor::ParamInfo;
 use omega_session::edit::Edit;
-use omega_session::model::Project;
+use omega_session::model::{MediaId, Project};
 use omega_session::{
     Applied, ApplyError, Cleaned, CreateError, CreateOptions, Document, FileError, HistoryEntry, MediaError,
     OpenError, OpenOptions, SaveError,
@@ -178,7 +178,7 @@ impl Studio {
     /// # Errors
     /// [`StudioError::Media`]; the session is then as it was before.
     pub fn collect_media(&mut self) -> Result<Applied, StudioError> {
-        Ok(self.document.collect_media()?)
+        Ok(self.document.collect_media(holds)?)
     }
 
     /// Files of the session that nothing in it and no step of its history names.
@@ -253,4 +253,9 @@ impl Studio {
 /// What the parameters of a device take, of those that are built in.
 fn params_of(kind: &str) -> Option<Vec<ParamInfo>> {
     omega_devices::registry::descriptor(kind).map(|descriptor| descriptor.params)
+}
+
+/// Whether a file holds the audio that an id names.
+fn holds(id: &MediaId, file: &Path) -> bool {
+    omega_media::import::hash_file(file).is_ok_and(|hash| hash.to_string() == id.as_str())
 }

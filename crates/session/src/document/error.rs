@@ -153,7 +153,7 @@ pub enum SaveError {
         source: TextError,
     },
     /// Writing failed. What was acknowledged is in the history.
-    #[error("cannot save: {0}")]
+    #[error("cannot save: {0}; what was done is in the history, and the next save brings the text up to it")]
     File(#[from] FileError),
     /// A change outside could not be taken in.
     #[error(transparent)]

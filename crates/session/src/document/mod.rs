@@ -27,7 +27,7 @@ pub use error::{ApplyError, CreateError, FileError, MediaError, MergeError, Noti
 use journal::Journal;
 pub use journal::{EntryId, EntryKind, HistoryEntry};
 use loro::VersionVector;
-pub use media::Cleaned;
+pub use media::{Cleaned, HoldsMedia};
 pub use merge::{Merged, Version};
 pub use open::{CreateOptions, OpenOptions};
 pub(crate) use state::Delta;

@@ -96,7 +96,7 @@ ids! {
     TempoId, "tmp", "the id of a tempo point";
     /// Names a change of time signature.
     MeterId, "mtr", "the id of a meter point";
-    /// Names a media file: the BLAKE3 hash of its bytes, 64 hexadecimal digits.
+    /// Names a media file: the BLAKE3 hash of its audio (format and samples), 64 hexadecimal digits.
     MediaId, "med", "the id of a media file";
 }
 

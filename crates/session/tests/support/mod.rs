@@ -18,6 +18,11 @@ pub fn place() -> tempfile::TempDir {
     made.and_then(Result::ok).unwrap_or_else(|| tempfile::tempdir().unwrap())
 }
 
+/// In these tests media are anything, named by the hash of its bytes.
+pub fn is_named_by_its_bytes(id: &MediaId, file: &std::path::Path) -> bool {
+    std::fs::read(file).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == id.as_str())
+}
+
 /// A stream of numbers: the same seed, the same numbers.
 #[derive(Clone, Debug)]
 pub struct Dice(pub u64);
