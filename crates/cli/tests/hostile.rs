@@ -337,8 +337,8 @@ fn on_a_full_disk_edits_are_refused_and_nothing_acknowledged_is_lost() {
         \"$OMEGA\" edit song.omega track.add --kind audio --id drums || exit 11
         cat /dev/zero > fill 2> /dev/null
         truncate -s -8k fill
-        n=0
-        while \"$OMEGA\" edit song.omega track.volume --id drums --db -$n 2> why; do
+        n=0; long=$(head -c 8000 fill | tr '\\0' x)
+        while \"$OMEGA\" edit song.omega session.set --notes \"$((n + 1)) $long\" 2> why; do
             n=$((n + 1)); test $n -lt 500 || exit 12
         done
         cat why >&2
@@ -363,12 +363,12 @@ fn on_a_full_disk_edits_are_refused_and_nothing_acknowledged_is_lost() {
     let told = String::from_utf8(output.stdout).unwrap();
     let (info, count) = told.split_once("acknowledged ").unwrap();
     let info: serde_json::Value = serde_json::from_str(&info[info.find('{').unwrap()..]).unwrap();
-    let count: f64 = count.trim().parse().unwrap();
-    let volume = &info["project"]["tracks"]["drums"]["volume_db"];
+    let count: u32 = count.trim().parse().unwrap();
+    let notes = info["project"]["session"]["notes"].as_str().unwrap_or("0 ").to_owned();
+    let level: u32 = notes.split(' ').next().unwrap().parse().unwrap();
     // The last one may be in the history, although there was no room for the text; then that was said.
-    let level = -volume.as_f64().unwrap_or(0.0);
     assert!(
-        level == (count - 1.0).max(0.0) || (level == count && said.contains("is in the history")),
+        level == count || (level == count + 1 && said.contains("is in the history")),
         "{count} edits were acknowledged, {level} is there: {said}"
     );
 }

@@ -144,6 +144,7 @@ fn every_verb_is_done_by_its_fields_and_undone() {
         assert_eq!(steps(), step, "{line} changed nothing");
         done.insert(words[2].to_owned());
     }
+    assert!(desk.refused(2, &["edit", "song.omega", "take.explode"]).contains("take.promote"));
     let listed = desk.well(&["edit", "--list"]);
     let all: BTreeSet<String> =
         listed.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
