@@ -34,6 +34,8 @@ pub enum Event {
         /// How many since the last such event of this reader.
         count: u64,
     },
+    /// The system took the stream to other hardware, because what it used by default changed. It plays on.
+    Rerouted,
     /// No callback came for the time of the watchdog. Reported once per stall.
     NoCallback {
         /// How long ago the last one was, or the start.
@@ -49,6 +51,7 @@ pub struct EventReader {
     rate: u32,
     period: u32,
     xruns: u64,
+    reroutes: u64,
     freewheel: bool,
     shutdown: bool,
     failed: bool,
@@ -63,6 +66,7 @@ impl EventReader {
             rate,
             period: u32::try_from(period).unwrap_or(u32::MAX),
             xruns: 0,
+            reroutes: 0,
             freewheel: false,
             shutdown: false,
             failed: false,
@@ -85,6 +89,9 @@ impl EventReader {
         let before = self.xruns;
         if differs(&mut self.xruns, shared.xruns.load(Relaxed)) {
             return Some(Event::Xrun { count: self.xruns.wrapping_sub(before) });
+        }
+        if differs(&mut self.reroutes, shared.reroutes.load(Relaxed)) {
+            return Some(Event::Rerouted);
         }
         if differs(&mut self.failed, shared.failed.load(SeqCst)) {
             return Some(Event::CallbackFailed);

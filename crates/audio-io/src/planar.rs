@@ -25,4 +25,14 @@ impl Planar {
             .chunks_exact_mut(self.stride)
             .map(move |channel| channel.get_mut(..frames).unwrap_or_default())
     }
+
+    /// Writes one sample; one that lies outside is dropped.
+    #[inline]
+    pub(crate) fn set(&mut self, channel: usize, frame: usize, sample: f32) {
+        if frame < self.stride
+            && let Some(place) = self.samples.get_mut(channel * self.stride + frame)
+        {
+            *place = sample;
+        }
+    }
 }

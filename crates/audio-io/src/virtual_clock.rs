@@ -270,18 +270,9 @@ impl AudioBackend for VirtualClock {
         state.frame = 0;
         state.lost = 0;
         shared.freewheel.store(state.freewheel, Relaxed);
-        let info = StreamInfo {
-            backend: self.name(),
-            reason: "asked for".to_owned(),
-            client: config.client.clone(),
-            inputs: config.inputs,
-            outputs: config.outputs,
-            rate,
-            period,
-            warnings: Vec::new(),
-        };
+        let info = StreamInfo::new(self.name(), config, rate, period);
         let ready = Box::new(Claim { clock: self.clone(), shared: Arc::clone(&shared) });
-        Ok(Prepared { info, shared, measure: config.measure, ready })
+        Ok(Prepared { info, shared, measure: config.measure, ready, edge: None })
     }
 
     fn report(&self) -> BackendReport {
