@@ -45,7 +45,7 @@ pub enum Event {
 
 /// Reads the events of one stream. Each kind reports its latest state, so nothing overflows and a reader that was away
 /// for long sees what matters now; xruns are summed up.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EventReader {
     shared: Arc<Shared>,
     rate: u32,

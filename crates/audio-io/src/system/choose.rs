@@ -64,6 +64,10 @@ pub(super) fn host(system: System) -> Result<Host, OpenError> {
         reason: error.to_string(),
         mend: match system {
             System::PipeWire => "start it (`systemctl --user start pipewire wireplumber`)",
+            // Without a key of 256 bytes the client sends none, and the server hangs up.
+            System::PulseAudio if error.to_string().contains("fill whole buffer") => {
+                "make the key that it wants: `mkdir -p ~/.config/pulse && head -c 256 /dev/urandom > ~/.config/pulse/cookie`"
+            }
             System::PulseAudio => {
                 "start it (`pulseaudio --start`, or `systemctl --user start pipewire-pulse`)"
             }
