@@ -122,6 +122,7 @@ pub(crate) fn bridge(
 impl Inlet {
     /// Hardware captured a block, interleaved, and calls at `now` (seconds on the clock of both ends). A block that finds no room
     /// is dropped whole, and counted. Real-time safe.
+    #[inline(never)]
     pub(crate) fn write(&mut self, now: f64, interleaved: &[f32]) {
         let frames = interleaved.len().checked_div(self.channels).unwrap_or(0);
         self.now.clock.called(now, frames as f64);
@@ -138,6 +139,7 @@ impl Inlet {
 
 impl Outlet {
     /// Hardware calls at `now` for a block of `frames` frames: gives what was captured for it. Real-time safe.
+    #[inline(never)]
     pub(crate) fn read(&mut self, now: f64, frames: usize, block: &mut Planar) {
         self.clock.called(now, self.last as f64);
         self.last = frames;

@@ -23,6 +23,7 @@
 //! | backend | thread | period |
 //! |---|---|---|
 //! | [`Backend::Jack`] | JACK's own real-time thread, inputs and outputs in one callback | the server's, exact |
+//! | [`Backend::System`] | the system's for the output, made real-time; inputs come over from theirs | a wish: blocks have any length |
 //! | [`Backend::Timer`] | ours, made real-time, waking at absolute deadlines | any, exact |
 //! | [`Backend::Virtual`] | the caller's | any, random on request |
 // Nightly only, and only where RealtimeSanitizer was asked for: every other build is untouched.

@@ -78,7 +78,8 @@ fn open_now(system: System, config: &StreamConfig) -> Result<Prepared, OpenError
     let opening = Opening { system, shared: Arc::clone(&shared), delays: Arc::clone(&delays) };
     let (output, input) = opening.streams(main, output, input, config.inputs)?;
     let period = output.as_ref().or(input.as_ref()).and_then(|stream| stream.buffer_size().ok());
-    let period = period.filter(|frames| *frames > 0).unwrap_or(config.period.map_or(0, |p| p as u32));
+    let wish = config.period.and_then(|frames| u32::try_from(frames).ok());
+    let period = period.filter(|frames| *frames > 0).or(wish).unwrap_or(0);
     shared.period.store(period, Relaxed);
     let mut info = StreamInfo::new(system.name(), config, rate, period as usize);
     info.device = device;

@@ -145,9 +145,10 @@ impl InputOnly {
             let (inputs, channels) = (&mut self.main.inputs, self.channels);
             guarded(&self.shared, || {
                 for (channel, input) in inputs.write(frames).enumerate() {
-                    let samples = piece.iter().skip(channel).step_by(channels.max(1));
-                    let samples = if channel < channels { samples } else { [].iter().skip(0).step_by(1) };
+                    // What the hardware does not have stays silent.
                     input.fill(0.0);
+                    let there = if channel < channels { piece } else { &[] };
+                    let samples = there.iter().skip(channel).step_by(channels.max(1));
                     for (place, sample) in input.iter_mut().zip(samples) {
                         *place = sample.to_sample();
                     }
