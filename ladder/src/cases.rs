@@ -126,7 +126,7 @@ pub fn run(name: &str, fault: Option<&str>) -> Outcome {
 /// Hardware at other rates than the session, with blocks of any length.
 fn resampled(fault: Option<&str>) -> Outcome {
     for (hardware, rate) in [(44_100, 48_000), (48_000, 44_100), (192_000, 48_000), (48_000, 96_000)] {
-        let material = Material::new(false, TRACKS, FRAMES, rate)?;
+        let material = Material::in_memory(TRACKS, FRAMES);
         let mut stage = Stage::on(hardware, rate, 256, material, fault)?;
         for size in [BlockSizes::Period, BlockSizes::Random { seed: 5, max: 3000 }, BlockSizes::Fixed(8192)] {
             stage.clock.set_blocks(size);
