@@ -199,6 +199,19 @@ fn playing_without_hardware_counts_and_ends() {
 }
 
 #[test]
+fn hardware_that_is_not_there_is_told_and_not_replaced_by_silence() {
+    let desk = Desk::new();
+    desk.session();
+    let told = desk.refused(1, &["play", "song.omega", "--device", "no hardware is called that"]);
+    assert!(told.contains("no hardware is called that") || told.contains("cannot be used"), "{told}");
+    let told = desk.refused(2, &["play", "song.omega", "--backend", "gramophone"]);
+    assert!(told.contains("pipewire") && told.contains("alsa"), "{told}");
+    for backend in desk.json(&["devices", "--json"]).as_array().unwrap() {
+        assert!(backend["reason"].is_string() || backend["devices"].is_array(), "{backend}");
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let desk = Desk::new();
     let mut child =

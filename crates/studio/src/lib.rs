@@ -6,6 +6,7 @@ mod files;
 mod import;
 mod limits;
 mod live;
+mod plug;
 mod render;
 mod sound;
 mod sources;

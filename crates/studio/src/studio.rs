@@ -248,6 +248,14 @@ impl Studio {
             Streaming::new(&omega_media::stream::StreamConfig::default()).map_err(StudioError::Threads)?;
         Ok(Player::open(&self.project(), &self.root, sources, config, level)?)
     }
+
+    /// Takes a player of this session to other hardware: [`Player::reopen`].
+    ///
+    /// # Errors
+    /// [`StudioError::Play`]; nothing is lost, and it may be tried again.
+    pub fn reopen(&self, player: &mut Player, config: &StreamConfig) -> Result<(), StudioError> {
+        Ok(player.reopen(&self.project(), &self.root, config)?)
+    }
 }
 
 /// What the parameters of a device take, of those that are built in.

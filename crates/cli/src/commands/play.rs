@@ -4,16 +4,15 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
-use omega_studio::audio_io::{Backend, Event, EventReader, JackOptions, StreamConfig};
 use omega_studio::session::TrackId;
 use omega_studio::time::{Frames, TempoMap};
-use omega_studio::{Level, LoopRange, Player};
+use omega_studio::{Level, LoopRange, Player, Studio};
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::parse;
+use crate::through::{Through, Watch, hello};
 
 /// How often housekeeping is done and the line is drawn.
 const TICK: Duration = Duration::from_millis(50);
@@ -22,8 +21,10 @@ const TICK: Duration = Duration::from_millis(50);
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  omega play Song.omega\n  omega play Song.omega --from '9|1|0' --loop '9|1|0..17|1|0'\n  \
+                        omega play Song.omega --backend alsa --device Scarlett --period 128\n  \
                         omega play Song.omega --backend timer --seconds 5\n\nCtrl-C stops. The counters of the \
-                        hardware come last."
+                        hardware come last.\n\nHardware that goes away, or changes its rate, makes playing pause and \
+                        go on: with the next system that there is (auto), or once it is back (within 10 s)."
 )]
 pub struct Play {
     /// The session
@@ -34,22 +35,11 @@ pub struct Play {
     /// Repeat a part of the time line
     #[arg(long = "loop", value_name = "A..B", allow_hyphen_values = true)]
     looped: Option<String>,
-    /// What to play through: JACK where it runs, or a timer without hardware
-    #[arg(long, default_value = "auto")]
-    backend: Through,
+    #[command(flatten)]
+    through: Through,
     /// Stop after so long; 0 only opens the hardware [default: at the end of the last clip]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seconds: Option<f64>,
-    /// Frames at once, where the hardware leaves the choice
-    #[arg(long, value_name = "FRAMES")]
-    period: Option<usize>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Through {
-    Auto,
-    Jack,
-    Timer,
 }
 
 impl Play {
@@ -71,15 +61,11 @@ impl Play {
             ),
             None => None,
         };
-        let backend = match self.backend {
-            Through::Auto => Backend::Auto,
-            Through::Jack => Backend::Jack(JackOptions::default()),
-            Through::Timer => Backend::Timer,
-        };
-        let config = StreamConfig { backend, period: self.period, inputs: 0, ..StreamConfig::default() };
+        let config = self.through.config();
         let mut player = studio.player(&config, Level::detect())?;
         let stop = Interrupt::listen()?;
         hello(&player, output);
+        player.unreadable().iter().for_each(|file| output.say(format_args!("note: cannot be read: {file}")));
         player.set_loop(looped);
         player.locate(from);
         if !player.wait_until_ready(from, Duration::from_secs(5)) {
@@ -91,22 +77,13 @@ impl Play {
         }
         let end = player.lowered().map_or(0, |lowered| lowered.end);
         let until = Until { limit, end: looped.is_none().then_some(end), from };
-        let ended = roll(&mut player, &until, &stop, &map, output);
+        let watch = Watch::new(config, &player);
+        let ended = roll(&studio, &mut player, watch, &until, &stop, &map, output);
         player.stop();
         farewell(&mut player, output)?;
         player.close();
         ended
     }
-}
-
-fn hello(player: &Player, output: &Output) {
-    let hardware = player.hardware();
-    output.say(format_args!(
-        "{}: {} Hz, {} frames at once. {}",
-        hardware.backend, hardware.rate, hardware.period, hardware.reason
-    ));
-    hardware.warnings.iter().for_each(|warning| output.say(format_args!("note: {warning}")));
-    player.unreadable().iter().for_each(|file| output.say(format_args!("note: cannot be read: {file}")));
 }
 
 /// When playing ends by itself.
@@ -117,18 +94,19 @@ struct Until {
 }
 
 fn roll(
+    studio: &Studio,
     player: &mut Player,
+    mut watch: Watch,
     until: &Until,
     stop: &Interrupt,
     map: &TempoMap,
     output: &Output,
 ) -> Result<(), Failure> {
     let begun = Instant::now();
-    let mut events = player.events();
     let live = !output.quiet && std::io::stderr().is_terminal();
     let (mut peak, mut load) = (0.0f32, 0.0f32);
     let ended = loop {
-        if let Some(gone) = told(&mut events, output) {
+        if let Err(gone) = watch.wait(TICK, studio, player, stop, output) {
             break Err(gone);
         }
         player.poll();
@@ -153,23 +131,6 @@ fn roll(
         let _ = writeln!(std::io::stderr());
     }
     ended
-}
-
-/// Waits a moment for what the hardware has to say; the failure if it is gone.
-fn told(events: &mut EventReader, output: &Output) -> Option<Failure> {
-    let event = events.wait(TICK)?;
-    match event {
-        Event::CallbackFailed => Some(Failure::failed("the engine failed; the sound was stopped")),
-        Event::Shutdown { reason } => Some(Failure::failed(format!("the hardware is gone: {reason}"))),
-        Event::NoCallback { waited } => {
-            output.say(format_args!("note: the hardware has not called for {:.1} s", waited.as_secs_f64()));
-            None
-        }
-        Event::RateChanged { rate } => {
-            Some(Failure::failed(format!("the hardware went over to {rate} Hz; start again")))
-        }
-        _ => None,
-    }
 }
 
 /// Position, level and load, on one line that is written over.
