@@ -101,13 +101,18 @@ fn with_arrays<'a, const N: usize>(
 ) {
     let mut input_array: [&[f32]; N] = [&[]; N];
     let mut input_count = 0;
-    for (slot, channel) in input_array.iter_mut().zip(inputs) {
+    // One after the other: to zip chunks would divide by a length that the compiler does not know.
+    let mut slots = input_array.iter_mut();
+    for channel in inputs {
+        let Some(slot) = slots.next() else { break };
         *slot = channel;
         input_count += 1;
     }
     let mut output_array: [&mut [f32]; N] = std::array::from_fn(|_| -> &mut [f32] { &mut [] });
     let mut output_count = 0;
-    for (slot, channel) in output_array.iter_mut().zip(outputs) {
+    let mut slots = output_array.iter_mut();
+    for channel in outputs {
+        let Some(slot) = slots.next() else { break };
         channel.fill(0.0);
         *slot = channel;
         output_count += 1;

@@ -132,8 +132,10 @@ impl Conversion {
         while done < io.frames {
             let count = (io.frames - done).min(PIECE);
             if let Some(captured) = &mut self.captured {
-                for (place, input) in captured.push(count).zip(io.inputs) {
-                    let samples = input.get(done..).unwrap_or_default();
+                // By number: to zip them would divide by a length that the compiler does not know.
+                for (channel, place) in captured.push(count).enumerate() {
+                    let samples = io.inputs.get(channel).and_then(|input| input.get(done..));
+                    let samples = samples.unwrap_or_default();
                     place.iter_mut().zip(samples).for_each(|(place, sample)| *place = *sample);
                 }
             }
@@ -184,8 +186,9 @@ impl Conversion {
             *flags = IoFlags { freewheel: flags.freewheel, ..IoFlags::default() };
             self.frame = self.frame.saturating_add(i64::try_from(frames).unwrap_or(0));
             if let Some(played) = &mut self.played {
-                for (place, output) in played.push(frames).zip(self.outputs.read(frames)) {
-                    place.iter_mut().zip(output).for_each(|(place, sample)| *place = *sample);
+                for (channel, place) in played.push(frames).enumerate() {
+                    let samples = self.outputs.channel(channel, frames);
+                    place.iter_mut().zip(samples).for_each(|(place, sample)| *place = *sample);
                 }
             }
             wanted -= frames;

@@ -21,6 +21,12 @@ impl Planar {
             .map(move |channel| channel.get(..frames).unwrap_or_default())
     }
 
+    /// The first `frames` of one channel; nothing of one that is not there.
+    pub(crate) fn channel(&self, channel: usize, frames: usize) -> &[f32] {
+        let samples = self.samples.get(channel * self.stride..).unwrap_or_default();
+        samples.get(..frames.min(self.stride)).unwrap_or_default()
+    }
+
     /// The first `frames` of every channel, to write to.
     pub(crate) fn write(&mut self, frames: usize) -> impl Iterator<Item = &mut [f32]> {
         self.samples

@@ -26,7 +26,9 @@ impl Seam {
             self.rising = FADE;
         }
         let (mut rising, mut falling) = (self.rising, self.falling);
-        for (channel, last) in channels.zip(&mut self.last) {
+        // By number: to zip them would divide by a length that the compiler does not know.
+        for (number, channel) in channels.enumerate() {
+            let Some(last) = self.last.get_mut(number) else { break };
             (rising, falling) = (self.rising, self.falling);
             let (sound, rest) = channel.split_at_mut_checked(sounding).unwrap_or_default();
             for sample in sound.iter_mut() {
