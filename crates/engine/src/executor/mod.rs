@@ -173,9 +173,11 @@ impl Executor {
     fn report(&mut self) {
         let latency = self.program.schedule.latency;
         let now = self.line.now(self.time - i64::from(latency));
+        let sources = self.line.now(self.time);
         self.status.set(EngineStatus {
             position: now.position,
-            rolling: self.line.now(self.time).rolling,
+            rolling: sources.rolling,
+            count_in: sources.count_in,
             time: self.time,
             latency,
             missing: self.missing,
