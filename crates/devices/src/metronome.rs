@@ -6,7 +6,8 @@
 //!
 //! While the time line stands for a count-in, it clicks the beats before the position at which it will roll.
 //!
-//! A source: no input, the same on all output channels. One parameter, `level` in dB. The map comes by an exchange of
+//! A source: no input, the same on all output channels. Parameters: `level` in dB, and `on` (0, 1): without it, it clicks in
+//! count-ins only. The map comes by an exchange of
 //! `Option<Shared<TempoMap>>`. Built by itself, not through the registry. Latency 0.
 
 use core::any::Any;
@@ -60,7 +61,7 @@ impl Processor for Metronome {
         block.main.clear();
         let transport = block.transport;
         let first = match (transport.rolling, transport.count_in) {
-            (true, _) => transport.position,
+            (true, _) if block.params.at(1, 0) >= 0.5 => transport.position,
             (false, 1..) => transport.position.saturating_sub(transport.count_in),
             _ => return Status::Silent,
         };
@@ -113,7 +114,7 @@ pub mod prepare {
     use core::f64::consts::TAU;
 
     use omega_dsp::math;
-    use omega_processor::{Descriptor, ParamInfo, PrepareConfig, Unit};
+    use omega_processor::{Descriptor, ParamInfo, PrepareConfig, Taper, Unit};
     use omega_rt::Shared;
     use omega_time::TempoMap;
 
@@ -135,7 +136,10 @@ pub mod prepare {
             key: "omega.metronome".into(),
             name: "Metronome".into(),
             aux_inputs: Vec::new(),
-            params: vec![ParamInfo::new("level", "Level", Unit::Decibels, [lowest, 12.0], 0.0)],
+            params: vec![
+                ParamInfo::new("level", "Level", Unit::Decibels, [lowest, 12.0], 0.0),
+                ParamInfo::new("on", "On", Unit::None, [0.0, 1.0], 1.0).taper(Taper::Toggle),
+            ],
         }
     }
 

@@ -94,6 +94,8 @@ pub struct EngineStatus {
     pub position: i64,
     /// The time line moves.
     pub rolling: bool,
+    /// The time line moves, and it was said where to record.
+    pub records: bool,
     /// Frames to the end of a count-in; 0 without one.
     pub count_in: i64,
     /// Frames processed since the beginning.

@@ -214,6 +214,12 @@ impl Timeline {
         self.push(Piece { record, ..piece });
     }
 
+    /// Whether it was said where to record.
+    #[must_use]
+    pub fn records(&self, time: i64) -> bool {
+        self.piece(time).record.is_some()
+    }
+
     /// What holds at `time`, the time of the next command.
     fn piece(&self, time: i64) -> Piece {
         let now = self.now(time);

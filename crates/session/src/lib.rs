@@ -17,7 +17,8 @@ pub use edit::{Edit, EditError};
 pub use folder::{Holder, TEXT};
 pub use model::{
     Automation, BusPrecision, Change, Clip, ClipId, ClipLoop, Colour, Device, DeviceId, Fade, FadeShape,
-    Fault, Lane, LaneId, Listen, Marker, MarkerId, Media, MediaId, MediaOrigin, MeterId, MeterPoint, Monitor,
-    OrderKey, Output, PanLaw, ParamTarget, Point, PointId, PointShape, Project, RangeSetting, SCHEMA, Send,
-    SendId, SendParam, Settings, TempoId, TempoPoint, TextError, Track, TrackId, TrackKind, TrackParam,
+    Fault, Lane, LaneId, Listen, Marker, MarkerId, Media, MediaId, MediaOrigin, MeterId, MeterPoint,
+    Metronome, Monitor, OrderKey, Output, PanLaw, ParamTarget, Point, PointId, PointShape, Project,
+    RangeSetting, SCHEMA, Send, SendId, SendParam, Settings, TempoId, TempoPoint, TextError, Track, TrackId,
+    TrackKind, TrackParam,
 };

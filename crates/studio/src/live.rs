@@ -15,6 +15,7 @@ use omega_lowering::{Lowered, Purpose};
 use omega_rt::{LoadCell, LoadReading, MeterReading, Shared};
 use omega_session::model::{Project, TrackId};
 
+use crate::record::Recording;
 use crate::sound::{Sound, SoundError};
 use crate::sources::Streaming;
 
@@ -66,6 +67,8 @@ pub struct Player {
     stale: bool,
     failed: Vec<String>,
     load: Arc<LoadCell>,
+    offset: i64,
+    pub(crate) recording: Option<Recording>,
 }
 
 /// What share of the time that there is the sound takes, since the last reading. 1 is all of it: the sound drops out.
@@ -106,7 +109,8 @@ impl Player {
         let mut sound = Sound::new(Conductor::new(control, session), level, Purpose::Play);
         sound.update(project, root, &sources)?;
         let stream = prepared.start(Box::new(Cycle { executor }))?;
-        Ok(Self { sound, stream, sources, stale: false, failed: Vec::new(), load })
+        let (failed, recording) = (Vec::new(), None);
+        Ok(Self { sound, stream, sources, stale: false, failed, load, offset: 0, recording })
     }
 
     /// Goes over to an edited project. What is not touched by the edits is not touched in the sound. While an earlier
@@ -136,6 +140,10 @@ impl Player {
                     self.failed.push(format!("{} {fault}", self.sound.name_of(node)));
                 }
             }
+        }
+        let status = self.sound.conductor.status();
+        if let Some(recording) = &mut self.recording {
+            recording.follow(status, self.sound.tape_lag);
         }
         self.stale && self.sound.conductor.settled()
     }
@@ -186,6 +194,60 @@ impl Player {
         wanted.iter().fold(true, |ready, (media, first, frames)| {
             self.sources.wait(media, *first, *frames, until) && ready
         })
+    }
+
+    /// What was found out about the hardware beyond what it says itself (see [`calibrate`](crate::calibrate)): frames by which its
+    /// round trip is longer, or shorter where negative.
+    pub fn set_latency_offset(&mut self, frames: i64) {
+        self.offset = frames;
+    }
+
+    /// Frames from the engine out through the hardware and back in again, as the hardware tells and as was found out.
+    #[must_use]
+    pub fn round_trip(&self) -> u32 {
+        let latency = self.stream.latency();
+        let frames = latency.input.saturating_add(latency.output).saturating_add(self.offset);
+        u32::try_from(frames.max(0)).unwrap_or(u32::MAX)
+    }
+
+    /// Gets ready to record what is armed in `project`: true when it is, false when to ask again after a moment.
+    ///
+    /// # Errors
+    /// [`PlayError`].
+    pub fn prepare_to_record(&mut self, project: &Project, root: &Path) -> Result<bool, PlayError> {
+        let waits = self.poll();
+        let round_trip = self.round_trip();
+        if waits || self.sound.round_trip != round_trip {
+            self.sound.round_trip = round_trip;
+            self.update(project, root)?;
+        }
+        Ok(self.settled())
+    }
+
+    /// Tracks whose input is heard, and by how many frames they are heard before what they are mixed with: a live input
+    /// is never held back for the sake of others, so what is recorded on those tracks plays early while that lasts.
+    #[must_use]
+    pub fn constrained(&self) -> BTreeMap<TrackId, u32> {
+        let Some(lowered) = self.sound.lowered() else { return BTreeMap::new() };
+        let schedule = self.sound.conductor.schedule();
+        let arrival = |id| schedule.nodes.iter().find(|node| node.id == id);
+        let early = lowered.live.iter().filter_map(|(track, way)| {
+            let (fader, target) = (arrival(way.fader)?, arrival(way.target?)?);
+            let early = target.arrival.saturating_sub(fader.arrival.saturating_add(fader.latency));
+            (early > 0).then(|| (track.clone(), early))
+        });
+        early.collect()
+    }
+
+    /// What was measured at the input of a track since the last call; `None` for a track that is neither armed nor monitored.
+    pub fn take_input_meter(&mut self, track: &TrackId) -> Option<MeterReading> {
+        let meter = self.sound.lowered()?.tapes.get(track)?.meter;
+        Some(self.sound.conductor.meters().get(&meter)?.take())
+    }
+
+    /// What plays, for what is done in other files.
+    pub(crate) fn sound_mut(&mut self) -> &mut Sound {
+        &mut self.sound
     }
 
     /// Sets or clears the loop.

@@ -1,5 +1,7 @@
 //! The commands, a file each.
 
+mod arm;
+mod calibrate;
 mod completions;
 mod demo;
 mod devices;
@@ -10,7 +12,10 @@ mod import;
 mod info;
 mod new;
 mod play;
+mod record;
 mod render;
+mod takes;
+mod through;
 mod undo;
 
 use crate::failure::Failure;
@@ -27,6 +32,10 @@ pub enum Command {
     Redo(undo::Redo),
     History(history::History),
     Play(play::Play),
+    Arm(arm::Arm),
+    Record(record::Record),
+    Takes(takes::Takes),
+    Calibrate(calibrate::Calibrate),
     Render(render::Render),
     Devices(devices::Devices),
     Doctor(doctor::Doctor),
@@ -46,6 +55,10 @@ impl Command {
             Self::Redo(command) => command.run(output),
             Self::History(command) => command.run(output),
             Self::Play(command) => command.run(output),
+            Self::Arm(command) => command.run(output),
+            Self::Record(command) => command.run(output),
+            Self::Takes(command) => command.run(output),
+            Self::Calibrate(command) => command.run(output),
             Self::Render(command) => command.run(output),
             Self::Devices(command) => command.run(output),
             Self::Doctor(command) => command.run(output),

@@ -4,12 +4,12 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
-use omega_studio::audio_io::{Backend, Event, EventReader, JackOptions, StreamConfig};
+use omega_studio::audio_io::StreamConfig;
 use omega_studio::session::TrackId;
 use omega_studio::time::{Frames, TempoMap};
 use omega_studio::{Level, LoopRange, Player};
 
+use super::through::{Through, bar_width, seconds, told};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -45,13 +45,6 @@ pub struct Play {
     period: Option<usize>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Through {
-    Auto,
-    Jack,
-    Timer,
-}
-
 impl Play {
     pub fn run(self, output: &Output) -> Result<(), Failure> {
         let studio = output.read(&self.session)?;
@@ -64,18 +57,8 @@ impl Play {
                 .ok_or_else(|| Failure::usage("--loop: the range is too short"))
         });
         let looped = looped.transpose()?;
-        let limit = match self.seconds {
-            Some(seconds) => Some(
-                Duration::try_from_secs_f64(seconds)
-                    .map_err(|_| Failure::usage(format!("--seconds {seconds}: give 0 or more seconds")))?,
-            ),
-            None => None,
-        };
-        let backend = match self.backend {
-            Through::Auto => Backend::Auto,
-            Through::Jack => Backend::Jack(JackOptions::default()),
-            Through::Timer => Backend::Timer,
-        };
+        let limit = self.seconds.map(|given| seconds("--seconds", given)).transpose()?;
+        let backend = self.backend.backend();
         let config = StreamConfig { backend, period: self.period, inputs: 0, ..StreamConfig::default() };
         let mut player = studio.player(&config, Level::detect())?;
         let stop = Interrupt::listen()?;
@@ -128,7 +111,7 @@ fn roll(
     let live = !output.quiet && std::io::stderr().is_terminal();
     let (mut peak, mut load) = (0.0f32, 0.0f32);
     let ended = loop {
-        if let Some(gone) = told(&mut events, output) {
+        if let Some(gone) = told(&mut events, TICK, output) {
             break Err(gone);
         }
         player.poll();
@@ -155,46 +138,17 @@ fn roll(
     ended
 }
 
-/// Waits a moment for what the hardware has to say; the failure if it is gone.
-fn told(events: &mut EventReader, output: &Output) -> Option<Failure> {
-    let event = events.wait(TICK)?;
-    match event {
-        Event::CallbackFailed => Some(Failure::failed("the engine failed; the sound was stopped")),
-        Event::Shutdown { reason } => Some(Failure::failed(format!("the hardware is gone: {reason}"))),
-        Event::NoCallback { waited } => {
-            output.say(format_args!("note: the hardware has not called for {:.1} s", waited.as_secs_f64()));
-            None
-        }
-        Event::RateChanged { rate } => {
-            Some(Failure::failed(format!("the hardware went over to {rate} Hz; start again")))
-        }
-        _ => None,
-    }
-}
-
 /// Position, level and load, on one line that is written over.
 fn draw(position: i64, peak: f32, load: f32, map: &TempoMap) {
     let bbt = map.to_bbt(map.to_tick(Frames(position)));
     let seconds = position as f64 / map.rate().as_f64();
-    let width = bar_width(peak);
+    let width = bar_width(peak, 40);
     let mut line = std::io::stderr().lock();
     // A line that cannot be drawn is drawn again a moment later.
     let (bar, beat, percent) = (bbt.bar, bbt.beat, load * 100.0);
     let meter = "=".repeat(width);
     let _ = write!(line, "\r{bar:>4}|{beat}  {seconds:>8.2} s  [{meter:<40}]  load {percent:>3.0} %\x1b[K");
     let _ = line.flush();
-}
-
-/// 0 to 40 for −60 to 0 dBFS; halvings are steps of 6 dB.
-fn bar_width(peak: f32) -> usize {
-    let mut level = 1.0f32;
-    let mut width = 40;
-    while width > 0 && (peak.is_nan() || peak < level) {
-        // −1.5 dB
-        level *= 0.841_395;
-        width -= 1;
-    }
-    width
 }
 
 fn farewell(player: &mut Player, output: &Output) -> Result<(), Failure> {

@@ -136,7 +136,7 @@ fn clicks(transport: Transport, frames: usize, cuts: &[usize]) -> Vec<f32> {
     let job = Job {
         frames,
         input: vec![vec![9.0; frames]; 2],
-        params: vec![Track::Constant(0.0)],
+        params: vec![Track::Constant(0.0), Track::Constant(1.0)],
         transport,
         ..Job::default()
     };
@@ -179,6 +179,20 @@ fn a_count_in_clicks_the_beats_before_the_beginning_and_standing_is_silent() {
     let transport = Transport { position: begin, count_in, ..Transport::default() };
     let counted = clicks(transport, frames, &even_cuts(200, frames));
     assert_eq!(counted, clicks(rolling(from), frames, &even_cuts(256, frames)));
+    let off = Job {
+        frames: 2000,
+        input: vec![vec![9.0; 2000]],
+        params: vec![Track::Constant(0.0), Track::Constant(0.0)],
+        transport: rolling(from),
+        ..Job::default()
+    };
+    let config = PrepareConfig { sample_rate: 48_000, inputs: 0, outputs: 1 };
+    let mut device = Metronome::new(&config, map);
+    let silent =
+        |outcome: omega_testkit::drive::Outcome| outcome.output[0].iter().all(|sample| *sample == 0.0);
+    assert!(silent(drive(&mut device, &off, &even_cuts(256, 2000))), "switched off");
+    let counting = Job { transport: Transport { position: begin, count_in, ..Transport::default() }, ..off };
+    assert!(!silent(drive(&mut device, &counting, &even_cuts(256, 2000))), "but not in a count-in");
     assert!(clicks(Transport::default(), 2000, &even_cuts(256, 2000)).iter().all(|sample| *sample == 0.0));
 }
 
@@ -196,7 +210,7 @@ fn a_metronome_survives_the_ends_of_time_and_no_map() {
     let job = Job {
         frames: 256,
         input: vec![vec![1.0; 256]],
-        params: vec![Track::Constant(0.0)],
+        params: vec![Track::Constant(0.0), Track::Constant(1.0)],
         transport: rolling(0),
         ..Job::default()
     };

@@ -177,6 +177,7 @@ impl Executor {
         self.status.set(EngineStatus {
             position: now.position,
             rolling: sources.rolling,
+            records: sources.rolling && self.line.records(self.time),
             count_in: sources.count_in,
             time: self.time,
             latency,

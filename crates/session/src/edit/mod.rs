@@ -46,7 +46,7 @@ pub use media::{MediaAdd, MediaRelink, MediaRemove, MediaRename, MediaReplace};
 pub use send::{
     SendAdd, SendFeedback, SendGain, SendMove, SendMute, SendPan, SendPre, SendRemove, SendRoute,
 };
-pub use session::{LoopSet, PunchSet, SessionSet};
+pub use session::{LoopSet, MetronomeSet, PunchSet, SessionSet};
 pub use tempo::{MeterAdd, MeterRemove, MeterSet, TempoAdd, TempoRemove, TempoSet};
 pub use time::{TimeDelete, TimeInsert};
 pub use track_add::TrackAdd;
@@ -101,6 +101,7 @@ edits! {
     "session.set" => SessionSet, "set the session's name, notes or bus precision";
     "loop.set" => LoopSet, "set where playing wraps";
     "punch.set" => PunchSet, "set where armed tracks record";
+    "metronome.set" => MetronomeSet, "set the click that players play to";
     "track.add" => TrackAdd, "add a track, bus, return, folder or cue bus";
     "track.remove" => TrackRemove, "remove a track with what is on it";
     "track.move" => TrackMove, "move a track in the list or between folders";

@@ -14,6 +14,7 @@ pub(crate) mod json;
 mod lane;
 pub mod limits;
 mod media;
+mod metronome;
 mod order;
 mod project;
 pub(crate) mod read;
@@ -36,6 +37,7 @@ pub use id::{
 };
 pub use lane::{Automation, Lane, ParamTarget, Point, PointShape, SendParam, TrackParam};
 pub use media::{Media, MediaOrigin};
+pub use metronome::Metronome;
 pub use order::OrderKey;
 pub use project::{Project, SCHEMA};
 pub use read::TextError;
