@@ -24,6 +24,8 @@ use std::path::Path;
 pub const ENDING: &str = "take";
 /// The first line.
 const HEAD: &str = "omega-take 1";
+/// The position farthest from frame zero that is believed: beyond all time lines, and far from where sums overflow.
+const FARTHEST: u64 = 1 << 60;
 /// The largest log that is read, in bytes: hours of the shortest loops.
 const LARGEST: u64 = 64 << 20;
 
@@ -112,7 +114,7 @@ impl TakeLog {
                 ("rate", (Some(rate), _)) => log.rate = u32::try_from(rate).unwrap_or(0),
                 ("channels", (Some(channels), _)) => log.channels = usize::try_from(channels).unwrap_or(0),
                 ("begun", _) => rest.clone_into(&mut log.begun),
-                ("from", (Some(at), Some(position))) if at >= 0 => {
+                ("from", (Some(at), Some(position))) if at >= 0 && position.abs_diff(0) <= FARTHEST => {
                     log.close(&mut open, at);
                     open = Some(Stretch { at, position, frames: i64::MAX });
                 }

@@ -72,7 +72,8 @@ impl Placing<'_> {
         }
         self.out.kept.media.push(media.clone());
         let heard = heard(&take.log.stretches);
-        let spans: Vec<(i64, i64)> = heard.iter().map(|s| (s.position, s.position + s.frames)).collect();
+        let spans: Vec<(i64, i64)> =
+            heard.iter().map(|s| (s.position, s.position.saturating_add(s.frames))).collect();
         self.silence(&track, &spans);
         let before = self.project.clips_on(&track).count();
         for (number, stretch) in (before + 1..).zip(&take.log.stretches) {
@@ -187,8 +188,9 @@ impl Placing<'_> {
 /// The stretches that are heard: of those that overlap the last one that is as long as any, or the last one that does not
 /// overlap a longer one.
 fn heard(stretches: &[Stretch]) -> Vec<Stretch> {
-    let overlap =
-        |a: &Stretch, b: &Stretch| a.position < b.position + b.frames && b.position < a.position + a.frames;
+    let overlap = |a: &Stretch, b: &Stretch| {
+        a.position < b.position.saturating_add(b.frames) && b.position < a.position.saturating_add(a.frames)
+    };
     let hidden = |index: usize, one: &Stretch| {
         stretches.iter().enumerate().any(|(other_index, other)| {
             let wins =
