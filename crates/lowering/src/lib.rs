@@ -45,10 +45,12 @@ pub use clips::source_id;
 pub enum Purpose {
     /// Through hardware: outputs go to the channels that the session names, inputs and the cue are connected.
     Play,
-    /// Into files: channels `0..` carry the master, followed by each stem with its channels. No inputs, no cue.
+    /// Into files: channels `0..` carry the master, followed by each stem with its channels. No inputs, no cue; the metronome only where it is asked for.
     Render {
         /// Tracks to be written beside the master, as they leave their faders.
         stems: Vec<TrackId>,
+        /// The metronome clicks in the channels of the master.
+        metronome: bool,
     },
 }
 

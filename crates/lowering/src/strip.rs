@@ -81,13 +81,16 @@ impl<'a> Lowering<'a> {
                 }
                 self.metronome();
             }
-            Purpose::Render { stems } => {
+            Purpose::Render { stems, metronome } => {
                 for &(id, track) in
                     tracks.iter().filter(|(_, track)| !matches!(track.output, Output::Hardware(_)))
                 {
                     self.route(id, track);
                 }
                 self.files(stems);
+                if *metronome {
+                    self.metronome_in_file();
+                }
             }
         }
         self.out.notices.sort();

@@ -136,7 +136,7 @@ fn a_cue_takes_the_masters_place_and_listens() {
     let listening = lowered(&project, &Purpose::Play);
     assert!(feeds(&listening, fader_of(&listening, "master")).is_empty());
     assert_eq!(feeds(&listening, fader_of(&listening, "b")).len(), 2);
-    let rendered = lowered(&project, &Purpose::Render { stems: vec![id("a")] });
+    let rendered = lowered(&project, &Purpose::Render { stems: vec![id("a")], metronome: false });
     assert_eq!(rendered.channels, [(TrackId::master(), 2), (id("a"), 2)], "a render has no cue");
 }
 
@@ -203,6 +203,8 @@ fn an_armed_track_gets_a_tape_that_lags_and_a_switch_that_nobody_holds_back() {
     assert!(three.tapes.is_empty() && three.metronome.is_none());
     assert!(three.spec.nodes.iter().all(|node| !matches!(node.role, Role::Input { .. })));
     set(&mut project, "a", |track| (track.arm, track.monitor) = (true, Monitor::On));
-    let render = lowered(&project, &Purpose::Render { stems: Vec::new() });
+    let render = |metronome| lowered(&project, &Purpose::Render { stems: Vec::new(), metronome });
+    let (render, clicking) = (render(false), render(true));
     assert!(render.tapes.is_empty() && render.metronome.is_none(), "a render hears nothing from outside");
+    assert!(clicking.metronome.is_some(), "but the metronome, where it is asked for");
 }

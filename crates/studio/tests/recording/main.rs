@@ -109,14 +109,16 @@ fn media(studio: &Studio, take: &FinishedTake) -> PathBuf {
 }
 
 fn rendered(studio: &Studio, range: std::ops::Range<i64>) -> Vec<Vec<f32>> {
+    rendered_with(studio, RenderRequest { range: Some(range), ..RenderRequest::default() })
+}
+
+fn rendered_with(studio: &Studio, request: RenderRequest) -> Vec<Vec<f32>> {
     let mut rows = vec![Vec::new(); 2];
     let mut sink = |_: &[u16], channels: &[&[f32]]| {
-        rows.iter_mut()
-            .zip(channels)
-            .for_each(|(row, channel): (&mut Vec<f32>, _)| row.extend_from_slice(channel));
+        let rows = rows.iter_mut().zip(channels);
+        rows.for_each(|(row, channel): (&mut Vec<f32>, _)| row.extend_from_slice(channel));
         Ok(())
     };
-    let request = RenderRequest { range: Some(range), ..RenderRequest::default() };
     let go_on = &mut |_| ControlFlow::Continue(());
     render(&studio.project(), studio.root(), &Offline, &request, &mut sink, go_on).expect("rendered");
     rows
@@ -307,6 +309,12 @@ fn the_metronome_is_heard_where_it_is_routed_and_in_no_render() {
     );
     studio.keep_takes(&takes).expect("kept");
     assert!(rendered(&studio, 0..48_000)[1].iter().all(|sample| *sample == 0.0));
+    let asked = RenderRequest { range: Some(0..48_000), metronome: true, ..RenderRequest::default() };
+    assert_eq!(
+        [0, 24_000].map(|at| rendered_with(&studio, asked.clone())[1][at]),
+        [0.9, 0.5],
+        "unless asked"
+    );
 }
 
 #[test]

@@ -76,3 +76,38 @@ fn punches_loops_count_ins_and_pre_rolls_are_exact_to_the_frame() {
         }
     }
 }
+
+#[test]
+fn recording_begins_and_ends_while_the_time_line_rolls_and_a_locate_begins_another_stretch() {
+    let root = tempfile::tempdir().expect("a folder");
+    let studio = session(root.path(), 48_000, 1, 1);
+    let lag = 300;
+    let (clock, mut player) = player(&studio, 1, lag);
+    clock.feed(vec![(0..100_000).map(fed).collect()]);
+    player.locate(7000);
+    player.play();
+    clock.run_frames(4000);
+    let here = RecordRequest::default();
+    player.record(&studio.project(), studio.root(), &here).expect("it begins");
+    clock.run_frames(5000);
+    player.locate(90_000);
+    clock.run_frames(5000);
+    player.stop_recording();
+    clock.run_frames(5000);
+    let takes = finish(&clock, &mut player);
+    player.close();
+    let take = &takes[0];
+    let rows = read(&media(&studio, take));
+    let [before, after] = &take.log.stretches[..] else { panic!("{:?}", take.log.stretches) };
+    let sample = |stretch: &Stretch, n: i64| rows[0][usize::try_from(stretch.at + n).expect("there")];
+    // Position 7,000 was heard at frame 0: what is recorded at a position came in as much later, and the round trip.
+    assert_eq!(before.position, 7000 + 4000);
+    assert!((0..before.frames).all(|n| sample(before, n) == fed(before.position + n - 7000 + lag)));
+    // The jump is faded, so it comes a moment later than it was asked for.
+    let jump = 14_000 - (after.frames);
+    assert_eq!(after.position, 90_000);
+    assert!((9000..9000 + 700).contains(&jump), "{jump}");
+    assert!((0..after.frames).all(|n| sample(after, n) == fed(jump + n + lag)));
+    // What was heard in the round trip before the jump is forgotten with the rest of the past.
+    assert_eq!(before.frames, jump - 4000 - lag);
+}
