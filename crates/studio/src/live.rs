@@ -230,9 +230,9 @@ impl Player {
     pub fn constrained(&self) -> BTreeMap<TrackId, u32> {
         let Some(lowered) = self.sound.lowered() else { return BTreeMap::new() };
         let schedule = self.sound.conductor.schedule();
-        let arrival = |id| schedule.nodes.iter().find(|node| node.id == id);
+        let node = |id| schedule.nodes.iter().find(|node| node.id == id);
         let early = lowered.live.iter().filter_map(|(track, way)| {
-            let (fader, target) = (arrival(way.fader)?, arrival(way.target?)?);
+            let (fader, target) = (node(way.fader)?, node(way.target?)?);
             let early = target.arrival.saturating_sub(fader.arrival.saturating_add(fader.latency));
             (early > 0).then(|| (track.clone(), early))
         });

@@ -142,6 +142,12 @@ impl TakeLog {
         }
     }
 
+    /// Frames that are missing, in all.
+    #[must_use]
+    pub fn lost(&self) -> i64 {
+        self.holes.iter().map(|hole| hole.frames).fold(0, i64::saturating_add)
+    }
+
     /// The same for a file of `frames` frames: nothing reaches beyond it.
     #[must_use]
     pub fn within(mut self, frames: i64) -> Self {

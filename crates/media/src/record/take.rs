@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use omega_rt::tape::{Found, TapeReader, What};
 
-use super::log::{Hole, LogWriter, TakeLog};
+use super::log::{LogWriter, TakeLog};
 use super::when::When;
 use super::{Finished, FinishedTake, RecordError, RecorderConfig, Shown, TakeSpec, UnfinishedTake, advice};
 use crate::bext::Bext;
@@ -260,13 +260,4 @@ fn begin(
         }
     }
     Err(RecordError::Folder { path: config.folder.clone(), error: std::io::ErrorKind::AlreadyExists.into() })
-}
-
-/// What was lost of a take, added up.
-impl TakeLog {
-    /// Frames that are missing.
-    #[must_use]
-    pub fn lost(&self) -> i64 {
-        self.holes.iter().map(|Hole { frames, .. }| *frames).fold(0, i64::saturating_add)
-    }
 }

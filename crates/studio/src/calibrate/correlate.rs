@@ -34,10 +34,9 @@ pub struct Reply {
     pub inverted: bool,
 }
 
-impl Probe {
-    /// The sweep for a rate: the same number of frames, and the same parts of the band, at all of them.
-    #[must_use]
-    pub fn new(_rate: u32) -> Self {
+impl Default for Probe {
+    /// The same number of frames, and the same parts of the band, at all rates.
+    fn default() -> Self {
         let length = LENGTH as f64;
         let sample = |n: usize| {
             let n = n as f64;
@@ -47,7 +46,9 @@ impl Probe {
         };
         Self { samples: (0..LENGTH).map(sample).collect() }
     }
+}
 
+impl Probe {
     /// Its samples, full scale ±1.
     #[must_use]
     pub fn samples(&self) -> &[f32] {
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn any_delay_is_found_to_a_twentieth_of_a_frame_in_noise_and_turned() {
-        let probe = Probe::new(48_000);
+        let probe = Probe::default();
         for (delay, gain, noise) in [
             (0.0, 0.5, 0.0),
             (1.0, 0.5, 0.01),
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn nothing_and_noise_are_no_reply() {
-        let probe = Probe::new(48_000);
+        let probe = Probe::default();
         assert_eq!(probe.find(&vec![0.0; 9000]), None);
         assert_eq!(probe.find(&heard(&probe, 0.0, 0.0, 0.5)), None);
         assert_eq!(probe.find(&[0.5; 100]), None, "too short");

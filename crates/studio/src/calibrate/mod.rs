@@ -175,7 +175,7 @@ fn measure(
 ) -> Result<(Measure, StreamInfo, Latency), CalibrateError> {
     let prepared = prepare(config)?;
     let info = prepared.info().clone();
-    let probe = Probe::new(info.rate);
+    let probe = Probe::default();
     let frames = |seconds: f64| {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few seconds")]
         let frames = (seconds.clamp(0.0, 60.0) * f64::from(info.rate)) as usize;
@@ -222,7 +222,7 @@ fn measure(
 }
 
 fn judge(measure: &Measure, info: StreamInfo, reported: Latency) -> Result<Calibration, CalibrateError> {
-    let probe = Probe::new(info.rate);
+    let probe = Probe::default();
     let turn = measure.starts.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(measure.heard.len());
     let replies: Vec<Option<Reply>> = measure
         .starts
