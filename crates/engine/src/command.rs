@@ -96,6 +96,8 @@ pub struct EngineStatus {
     pub rolling: bool,
     /// The time line moves, and it was said where to record.
     pub records: bool,
+    /// Frames that had been processed when `records` was last true at the end of a call; 0 if it never was.
+    pub recorded_until: i64,
     /// Frames to the end of a count-in; 0 without one.
     pub count_in: i64,
     /// Frames processed since the beginning.

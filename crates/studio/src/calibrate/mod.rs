@@ -19,8 +19,6 @@ pub use store::{Hardware, Store, StoreError};
 
 /// How often the sweep is played.
 const TURNS: usize = 5;
-/// Seconds before the first one, for the hardware to settle.
-const SETTLE: f64 = 0.25;
 /// How long nothing may happen before the hardware is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Times that a measurement is repeated when the hardware dropped something.
@@ -35,13 +33,15 @@ pub struct CalibrateRequest {
     pub input: usize,
     /// The longest round trip that is looked for, in seconds.
     pub longest: f64,
+    /// Seconds before the first sweep, for the hardware to settle and for cables to be made.
+    pub settle: f64,
     /// Peak of the sweep, full scale being 1.
     pub level: f32,
 }
 
 impl Default for CalibrateRequest {
     fn default() -> Self {
-        Self { output: 0, input: 0, longest: 0.75, level: 0.5 }
+        Self { output: 0, input: 0, longest: 0.75, settle: 0.25, level: 0.5 }
     }
 }
 
@@ -182,12 +182,12 @@ fn measure(
         frames
     };
     let turn = probe.samples().len() + frames(request.longest);
-    let starts: Vec<usize> = (0..TURNS).map(|number| frames(SETTLE) + number * turn).collect();
+    let starts: Vec<usize> = (0..TURNS).map(|number| frames(request.settle) + number * turn).collect();
     let (done, progress) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let measure = Measure {
         request: *request,
         sweep: probe.samples().iter().map(|sample| sample * request.level).collect(),
-        heard: vec![0.0; frames(SETTLE) + TURNS * turn],
+        heard: vec![0.0; frames(request.settle) + TURNS * turn],
         starts,
         at: 0,
         lost: 0,

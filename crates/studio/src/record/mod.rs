@@ -110,22 +110,26 @@ pub struct RecordStatus {
 pub(crate) struct Recording {
     recorder: Recorder,
     state: RecordState,
+    /// Engine time at which it was asked for.
+    since: i64,
     /// Engine time at which everything is in.
     ends: i64,
-    /// Engine time before which the command to roll has not arrived.
+    /// What the hardware had dropped before.
     lost_before: i64,
 }
 
 impl Recording {
     /// Follows the engine, of which the tapes lag behind by `lag` frames.
     pub fn follow(&mut self, status: EngineStatus, lag: u32) {
-        match self.state {
-            RecordState::Waiting if status.records => self.state = RecordState::Rolling,
-            RecordState::Rolling if !status.records => {
-                (self.state, self.ends) = (RecordState::Ending, status.time + i64::from(lag));
-            }
-            RecordState::Ending if status.time >= self.ends => self.state = RecordState::Done,
-            _ => {}
+        // Whoever looks seldom finds that several things have happened.
+        if self.state == RecordState::Waiting && status.recorded_until > self.since {
+            self.state = RecordState::Rolling;
+        }
+        if self.state == RecordState::Rolling && !status.records {
+            (self.state, self.ends) = (RecordState::Ending, status.time.saturating_add(lag.into()));
+        }
+        if self.state == RecordState::Ending && status.time >= self.ends {
+            self.state = RecordState::Done;
         }
     }
 }
@@ -165,7 +169,7 @@ impl Player {
             heads.push((node, head));
         }
         let recorder = Recorder::start(&recorder_config(root, rate), specs)?;
-        let lost_before = self.stats().lost;
+        let (since, lost_before) = (self.status().time, self.stats().lost);
         for (node, head) in heads {
             self.sound_mut().conductor.exchange(node, Box::new(Reel(Some(head))));
         }
@@ -180,7 +184,8 @@ impl Player {
         } else {
             self.sound_mut().conductor.set_record(Some(range));
         }
-        self.recording = Some(Recording { recorder, state: RecordState::Waiting, ends: 0, lost_before });
+        self.recording =
+            Some(Recording { recorder, state: RecordState::Waiting, since, ends: 0, lost_before });
         Ok(())
     }
 

@@ -172,7 +172,7 @@ fn measured_and_recorded(period: usize, delay: usize, root: &Path) -> bool {
     let measuring = config(&server, "measure", 1, 1);
     let found = std::thread::scope(|scope| {
         scope.spawn(|| cables("measure"));
-        calibrate(&measuring, &CalibrateRequest { longest: 0.5, ..CalibrateRequest::default() })
+        calibrate(&measuring, &CalibrateRequest { longest: 0.5, settle: 2.0, ..CalibrateRequest::default() })
     });
     let Ok(found) = found else {
         println!("note: period {period}: {}", found.expect_err("it failed"));
@@ -212,7 +212,7 @@ fn calibration_finds_an_unknown_delay_and_a_recorded_click_lands_on_its_frame() 
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("later").subsec_nanos();
     for (number, period) in [(1u32, 64usize), (2, 256), (3, 1024)] {
         let delay = (seed.wrapping_mul(2_654_435_761).rotate_left(number * 7) % 9000) as usize;
-        let done = (0..4).any(|_| {
+        let done = (0..8).any(|_| {
             let root = tempfile::tempdir().expect("a folder");
             measured_and_recorded(period, delay, root.path())
         });
