@@ -196,7 +196,7 @@ impl Player {
         })
     }
 
-    /// What was found out about the hardware beyond what it says itself (see [`calibrate`](crate::calibrate)): frames by which its
+    /// What was found out about the hardware beyond what it says itself (see [`calibrate`](fn@crate::calibrate)): frames by which its
     /// round trip is longer, or shorter where negative.
     pub fn set_latency_offset(&mut self, frames: i64) {
         self.offset = frames;

@@ -134,10 +134,11 @@ impl Sound {
             self.conductor.exchange(id, ClipReader::payload(list));
         }
         let before = self.lowered.as_ref().map(|before| &before.tempo);
-        if let (Some(node), Some(before)) = (lowered.metronome, before) {
-            if !fresh.contains(&node) && !Arc::ptr_eq(before, &lowered.tempo) {
-                self.conductor.exchange(node, Box::new(Metronome::payload(lowered.tempo.clone())));
-            }
+        if let (Some(node), Some(before)) = (lowered.metronome, before)
+            && !fresh.contains(&node)
+            && !Arc::ptr_eq(before, &lowered.tempo)
+        {
+            self.conductor.exchange(node, Box::new(Metronome::payload(lowered.tempo.clone())));
         }
         self.lists = lowered.play_lists.clone();
         self.lowered = Some(lowered);

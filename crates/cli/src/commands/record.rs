@@ -367,7 +367,7 @@ fn tell_problem(recording: &RecordStatus, told: &mut Option<String>, output: &Ou
     if now != *told {
         match &now {
             Some(problem) => {
-                output.say(format_args!("warning: {problem}; what was recorded until now is safe"))
+                output.say(format_args!("warning: {problem}; what was recorded until now is safe"));
             }
             None => output.say("note: writing goes on"),
         }

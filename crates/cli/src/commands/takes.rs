@@ -87,7 +87,7 @@ pub fn recover(studio: &mut Studio, output: &Output) -> Result<(), Failure> {
                 kept.clips.iter().try_for_each(|clip| output.print(clip))?;
             }
             Ok(None) => {
-                output.say(format_args!("note: {} holds no audio; it stays where it is", name(&take)))
+                output.say(format_args!("note: {} holds no audio; it stays where it is", name(&take)));
             }
             Err(error) => failure = Some(error),
         }

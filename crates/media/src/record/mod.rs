@@ -1,6 +1,6 @@
 //! Recording: what comes from tapes goes into files that can be opened at every moment.
 //!
-//! A take is a WAV file of 32-bit floats in the session's `recording` folder, with a log beside it (`.take`, see [`log`]) that says which
+//! A take is a WAV file of 32-bit floats in the session's `recording` folder, with a log beside it (`.take`, see [`TakeLog`]) that says which
 //! of its frames belong where on the time line. A thread of its own brings each file up to date, header included, every few
 //! milliseconds: what a kill of the program takes is what came after the last time. Another thread asks the disk, at
 //! intervals, to keep it, so that a slow disk holds up nobody.

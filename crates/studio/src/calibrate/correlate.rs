@@ -97,7 +97,9 @@ mod tests {
         (0..12_000)
             .map(|n| {
                 let from = f64::from(n) - delay;
-                let near = (from.floor() as i64 - 31)..(from.floor() as i64 + 32);
+                #[allow(clippy::cast_possible_truncation, reason = "a few thousand frames")]
+                let whole = from.floor() as i64;
+                let near = whole - 31..whole + 32;
                 let sound: f64 = near
                     .map(|k| {
                         let sample = usize::try_from(k).ok().and_then(|k| probe.samples().get(k));

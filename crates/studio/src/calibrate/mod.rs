@@ -1,7 +1,7 @@
 //! How long sound takes from an output of the hardware, through a cable, to one of its inputs: measured.
 //!
 //! What hardware says of its latency is often not the whole truth. [`calibrate`] plays a sweep a few times, looks for it in what comes in
-//! ([`correlate`]), and gives what is to be added to what the hardware says. [`Store`] keeps that for each hardware, rate and
+//! ([`Probe`]), and gives what is to be added to what the hardware says. [`Store`] keeps that for each hardware, rate and
 //! period in the user's configuration.
 
 mod correlate;

@@ -109,10 +109,10 @@ fn media(studio: &Studio, take: &FinishedTake) -> PathBuf {
 }
 
 fn rendered(studio: &Studio, range: std::ops::Range<i64>) -> Vec<Vec<f32>> {
-    rendered_with(studio, RenderRequest { range: Some(range), ..RenderRequest::default() })
+    rendered_with(studio, &RenderRequest { range: Some(range), ..RenderRequest::default() })
 }
 
-fn rendered_with(studio: &Studio, request: RenderRequest) -> Vec<Vec<f32>> {
+fn rendered_with(studio: &Studio, request: &RenderRequest) -> Vec<Vec<f32>> {
     let mut rows = vec![Vec::new(); 2];
     let mut sink = |_: &[u16], channels: &[&[f32]]| {
         let rows = rows.iter_mut().zip(channels);
@@ -120,7 +120,7 @@ fn rendered_with(studio: &Studio, request: RenderRequest) -> Vec<Vec<f32>> {
         Ok(())
     };
     let go_on = &mut |_| ControlFlow::Continue(());
-    render(&studio.project(), studio.root(), &Offline, &request, &mut sink, go_on).expect("rendered");
+    render(&studio.project(), studio.root(), &Offline, request, &mut sink, go_on).expect("rendered");
     rows
 }
 
@@ -310,11 +310,7 @@ fn the_metronome_is_heard_where_it_is_routed_and_in_no_render() {
     studio.keep_takes(&takes).expect("kept");
     assert!(rendered(&studio, 0..48_000)[1].iter().all(|sample| *sample == 0.0));
     let asked = RenderRequest { range: Some(0..48_000), metronome: true, ..RenderRequest::default() };
-    assert_eq!(
-        [0, 24_000].map(|at| rendered_with(&studio, asked.clone())[1][at]),
-        [0.9, 0.5],
-        "unless asked"
-    );
+    assert_eq!([0, 24_000].map(|at| rendered_with(&studio, &asked)[1][at]), [0.9, 0.5], "unless asked");
 }
 
 #[test]
