@@ -228,7 +228,7 @@ fn killed_at_any_moment_each_take_opens_and_at_most_a_tenth_of_a_second_is_missi
         let (mut given, mut late, mut words) = (0i64, 0i64, 0);
         for line in lines.map_while(Result::ok) {
             let Some(rest) = line.split("GIVEN ").nth(1) else { continue };
-            let mut numbers = rest.split(' ').map(|number| number.parse::<i64>());
+            let mut numbers = rest.split(' ').map(str::parse::<i64>);
             if let (Some(Ok(frames)), Some(Ok(by))) = (numbers.next(), numbers.next()) {
                 (given, late) = (frames, by);
             }

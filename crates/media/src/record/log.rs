@@ -241,9 +241,10 @@ mod tests {
             let log = TakeLog::parse(&text[..cut]);
             assert_eq!(log.is_some(), cut >= HEAD.len(), "{cut}");
         }
-        for hostile in
-            ["omega-take 1\nfrom -5 3\nfrom 9999999999999999999 1\nend\nend x\nkept ../x\nhole 1 -1\nfoo\n\0"]
-        {
+        for hostile in [
+            "omega-take 1\nfrom -5 3\nfrom 9999999999999999999 1\nend\nend x\nkept ../x\nhole 1 -1\nfoo\n\0",
+            "omega-take 1\nfrom 0 9223372036854775807\nfrom 0 -9223372036854775808\nend 5\n",
+        ] {
             assert_eq!(TakeLog::parse(hostile), Some(TakeLog::default()));
         }
     }
