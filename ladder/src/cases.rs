@@ -14,7 +14,7 @@ use crate::material::Material;
 use crate::watch::Cycle;
 
 /// The cases by name.
-pub const NAMES: [&str; 6] = ["playing", "edits", "locate", "loop", "streaming", "hardware"];
+pub const NAMES: [&str; 7] = ["playing", "edits", "locate", "loop", "streaming", "hardware", "resampled"];
 
 /// Tracks of the desk: enough to fill a batch of lanes and to leave some over.
 const TRACKS: usize = 6;
@@ -32,7 +32,13 @@ struct Stage {
 
 impl Stage {
     fn new(rate: u32, period: usize, material: Material, fault: Option<&str>) -> Outcome<Self> {
+        Self::on(rate, rate, period, material, fault)
+    }
+
+    /// On hardware at a rate of its own.
+    fn on(hardware: u32, rate: u32, period: usize, material: Material, fault: Option<&str>) -> Outcome<Self> {
         let clock = VirtualClock::new();
+        clock.offer_rate(Some(hardware));
         let (executor, control) = engine(Level::detect());
         let mut conductor = Conductor::new(control, rate);
         let desk = Desk::with(material, TRACKS, rate);
@@ -40,6 +46,7 @@ impl Stage {
         let config = StreamConfig {
             backend: Backend::Virtual(clock.clone()),
             rate: Some(rate),
+            resample: true,
             period: Some(period),
             ..StreamConfig::default()
         };
@@ -85,8 +92,10 @@ impl Stage {
 /// # Errors
 /// There is no such case or fault, or the case does not sound.
 pub fn run(name: &str, fault: Option<&str>) -> Outcome {
-    if name == "hardware" {
-        return hardware(fault);
+    match name {
+        "hardware" => return hardware(fault),
+        "resampled" => return resampled(fault),
+        _ => {}
     }
     let material = Material::new(name == "streaming", TRACKS, FRAMES, 48_000)?;
     let mut stage = Stage::new(48_000, 256, material, fault)?;
@@ -111,6 +120,23 @@ pub fn run(name: &str, fault: Option<&str>) -> Outcome {
     }
     stage.end()?;
     println!("{name}: {blocks} blocks");
+    Ok(())
+}
+
+/// Hardware at other rates than the session, with blocks of any length.
+fn resampled(fault: Option<&str>) -> Outcome {
+    for (hardware, rate) in [(44_100, 48_000), (48_000, 44_100), (192_000, 48_000), (48_000, 96_000)] {
+        let material = Material::in_memory(TRACKS, FRAMES);
+        let mut stage = Stage::on(hardware, rate, 256, material, fault)?;
+        for size in [BlockSizes::Period, BlockSizes::Random { seed: 5, max: 3000 }, BlockSizes::Fixed(8192)] {
+            stage.clock.set_blocks(size);
+            stage.run(100)?;
+            stage.clock.lose(777);
+            stage.run(20)?;
+        }
+        stage.end()?;
+    }
+    println!("resampled: 4 devices");
     Ok(())
 }
 

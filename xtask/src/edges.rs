@@ -29,7 +29,7 @@ const TABLE: &[Rule] = &[
     Rule { name: "graph", uses: Only(&["time", "processor"]) },
     Rule { name: "engine", uses: Only(&["time", "rt", "dsp", "processor", "graph"]) },
     Rule { name: "devices", uses: Only(&["time", "rt", "dsp", "processor"]) },
-    Rule { name: "audio-io", uses: Only(&["time", "rt"]) },
+    Rule { name: "audio-io", uses: Only(&["time", "rt", "dsp"]) },
     Rule { name: "session", uses: Only(&["time", "processor"]) },
     Rule { name: "media", uses: Only(&["time", "rt", "dsp"]) },
     Rule { name: "interchange", uses: Only(&["time", "session", "media"]) },

@@ -13,15 +13,64 @@ pub const RATES: std::ops::RangeInclusive<u32> = SampleRate::MIN.hz()..=SampleRa
 /// What drives the callback.
 #[derive(Clone, Debug, Default)]
 pub enum Backend {
-    /// JACK where a server runs, otherwise the timer. [`StreamInfo::reason`](crate::StreamInfo::reason) says why.
+    /// The first of these that can be opened: a JACK server that runs, PipeWire, PulseAudio, ALSA (elsewhere: the system's own
+    /// sound), and the timer. [`StreamInfo::reason`](crate::StreamInfo::reason) says why. Where hardware is named, the first that
+    /// has it, and never the timer.
     #[default]
     Auto,
     /// A JACK server (or PipeWire through `pw-jack`).
     Jack(JackOptions),
+    /// A sound system of this machine.
+    System(System),
     /// A thread that wakes up in time, with no hardware behind it: inputs are silent, outputs go nowhere.
     Timer,
     /// The caller itself, block by block: for tests.
     Virtual(VirtualClock),
+}
+
+/// A sound system other than JACK. Which of them this program can use is a matter of its platform and of the features it was
+/// built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum System {
+    /// PipeWire (Linux; feature `pipewire`).
+    PipeWire,
+    /// PulseAudio, or PipeWire through its protocol (Linux; feature `pulseaudio`).
+    PulseAudio,
+    /// ALSA: the kernel's sound cards, and what its configuration leads to (Linux; feature `system`).
+    Alsa,
+    /// CoreAudio (macOS; feature `system`). Not tried yet.
+    CoreAudio,
+    /// WASAPI (Windows; feature `system`). Not tried yet.
+    Wasapi,
+}
+
+impl System {
+    /// All of them, in the order in which [`Backend::Auto`] tries them.
+    pub const ALL: [Self; 5] = [Self::PipeWire, Self::PulseAudio, Self::Alsa, Self::CoreAudio, Self::Wasapi];
+
+    /// A short name in lower case, as on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PipeWire => "pipewire",
+            Self::PulseAudio => "pulse",
+            Self::Alsa => "alsa",
+            Self::CoreAudio => "coreaudio",
+            Self::Wasapi => "wasapi",
+        }
+    }
+}
+
+impl std::fmt::Display for System {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PipeWire => "PipeWire",
+            Self::PulseAudio => "PulseAudio",
+            Self::Alsa => "ALSA",
+            Self::CoreAudio => "CoreAudio",
+            Self::Wasapi => "WASAPI",
+        })
+    }
 }
 
 /// Which JACK server, and how to treat it.
@@ -56,8 +105,19 @@ pub struct StreamConfig {
     pub outputs: usize,
     /// Rate in frames per second that is wished for, in [`RATES`]. JACK has its own and keeps it.
     pub rate: Option<u32>,
+    /// The callback gets `rate` whatever the hardware has: what goes to and from hardware at another rate is resampled, which
+    /// [`StreamInfo::warnings`](crate::StreamInfo::warnings) tells. Hardware that changes its rate later is given silence, and the
+    /// callback stands still, until the stream is opened anew.
+    pub resample: bool,
     /// Period in frames that is wished for, 1 to [`MAX_PERIOD`]. JACK has its own and keeps it.
     pub period: Option<usize>,
+    /// Hardware to play to: a name as [`hardware`](crate::hardware()) lists it, or a part of one that no other has. `None` is what
+    /// the system uses by default. For JACK: the client whose physical ports to connect to.
+    pub device: Option<String>,
+    /// Hardware to hear; `None` is `device` where that has inputs, otherwise what the system uses by default.
+    pub input_device: Option<String>,
+    /// Backends that [`Backend::Auto`] leaves out, by name: those that failed a moment ago.
+    pub avoid: Vec<&'static str>,
     /// Whether to make cables.
     pub connect: Connect,
     /// Measure the CPU time of each callback as well. It costs two system calls per block, outside the callback.
@@ -75,7 +135,11 @@ impl Default for StreamConfig {
             inputs: 2,
             outputs: 2,
             rate: None,
+            resample: false,
             period: None,
+            device: None,
+            input_device: None,
+            avoid: Vec::new(),
             connect: Connect::Auto,
             measure: false,
             watchdog: Duration::from_secs(2),
@@ -126,6 +190,46 @@ pub enum OpenError {
         /// What the library said.
         reason: String,
     },
+    /// A sound system that this program cannot use.
+    #[error("{system} is not in this program: {reason}")]
+    NotBuilt {
+        /// Which.
+        system: System,
+        /// Why, and what to do.
+        reason: &'static str,
+    },
+    /// A sound system that is not there, or has nothing to play through.
+    #[error("{system} cannot be used: {reason}; {mend}")]
+    NoSystem {
+        /// Which.
+        system: System,
+        /// What it said.
+        reason: String,
+        /// What to do.
+        mend: &'static str,
+    },
+    /// There is no such hardware.
+    #[error("{backend} has no {what} called '{name}'; there is {}", list(there))]
+    NoDevice {
+        /// The backend's name.
+        backend: &'static str,
+        /// `output` or `input`.
+        what: &'static str,
+        /// What was looked for.
+        name: String,
+        /// What there is.
+        there: Vec<String>,
+    },
+    /// The sound system is there and refused.
+    #[error("{system} refused to {what}: {reason}")]
+    Refused {
+        /// Which.
+        system: System,
+        /// What was tried.
+        what: String,
+        /// What it said.
+        reason: String,
+    },
     /// A thread could not be started.
     #[error("the audio thread could not be started: {reason}")]
     Thread {
@@ -135,6 +239,13 @@ pub enum OpenError {
     /// A virtual clock drives one stream at a time.
     #[error("this virtual clock already drives a stream; stop that one first")]
     ClockInUse,
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", "),
+    }
 }
 
 impl StreamConfig {

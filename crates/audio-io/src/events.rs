@@ -34,6 +34,8 @@ pub enum Event {
         /// How many since the last such event of this reader.
         count: u64,
     },
+    /// The system took the stream to other hardware, because what it used by default changed. It plays on.
+    Rerouted,
     /// No callback came for the time of the watchdog. Reported once per stall.
     NoCallback {
         /// How long ago the last one was, or the start.
@@ -43,12 +45,13 @@ pub enum Event {
 
 /// Reads the events of one stream. Each kind reports its latest state, so nothing overflows and a reader that was away
 /// for long sees what matters now; xruns are summed up.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EventReader {
     shared: Arc<Shared>,
     rate: u32,
     period: u32,
     xruns: u64,
+    reroutes: u64,
     freewheel: bool,
     shutdown: bool,
     failed: bool,
@@ -63,6 +66,7 @@ impl EventReader {
             rate,
             period: u32::try_from(period).unwrap_or(u32::MAX),
             xruns: 0,
+            reroutes: 0,
             freewheel: false,
             shutdown: false,
             failed: false,
@@ -85,6 +89,9 @@ impl EventReader {
         let before = self.xruns;
         if differs(&mut self.xruns, shared.xruns.load(Relaxed)) {
             return Some(Event::Xrun { count: self.xruns.wrapping_sub(before) });
+        }
+        if differs(&mut self.reroutes, shared.reroutes.load(Relaxed)) {
+            return Some(Event::Rerouted);
         }
         if differs(&mut self.failed, shared.failed.load(SeqCst)) {
             return Some(Event::CallbackFailed);

@@ -1,14 +1,14 @@
 //! What there is to play through: for `omega devices`.
 
 use crate::backend::AudioBackend;
-use crate::config::JackOptions;
+use crate::config::{JackOptions, System};
 use crate::jack::Jack;
 use crate::timer::Timer;
 
 /// What a backend has to offer, or why it has nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendReport {
-    /// As on the command line: `jack`, `timer`.
+    /// As on the command line: `jack`, `pipewire`, `pulse`, `alsa`, `timer`.
     pub name: &'static str,
     /// What it is, in a few words.
     pub description: &'static str,
@@ -35,8 +35,25 @@ pub struct Offer {
     pub rate: Option<u32>,
     /// Period in frames; `None` if any can be asked for.
     pub period: Option<usize>,
-    /// Ports of the hardware and of other programs, in the server's order.
+    /// Ports of the hardware and of other programs, in the server's order. Sound systems other than JACK have none.
     pub ports: Vec<HardwarePort>,
+    /// Hardware that can be opened by its name, in the system's order, with what is used by default first.
+    pub devices: Vec<HardwareDevice>,
+}
+
+/// Hardware, or what a sound system treats as such.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HardwareDevice {
+    /// The name by which [`StreamConfig::device`](crate::StreamConfig::device) finds it.
+    pub name: String,
+    /// What it is, for people.
+    pub description: String,
+    /// It can be heard.
+    pub input: bool,
+    /// It can be played to.
+    pub output: bool,
+    /// It is used where none is named: for playing, for hearing, or both.
+    pub default: bool,
 }
 
 /// Something to connect to.
@@ -79,5 +96,7 @@ pub enum PortDirection {
 /// Asks every backend what it offers. Not real-time safe; may take seconds if a server hangs.
 #[must_use]
 pub fn hardware(jack: &JackOptions) -> Vec<BackendReport> {
-    vec![Jack(jack.clone()).report(), Timer.report()]
+    let systems = System::ALL.iter().filter(|system| system.missing() != Some(System::ELSEWHERE));
+    let jack = std::iter::once(Jack(jack.clone()).report());
+    jack.chain(systems.map(AudioBackend::report)).chain([Timer.report()]).collect()
 }

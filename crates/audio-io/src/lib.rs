@@ -23,28 +23,37 @@
 //! | backend | thread | period |
 //! |---|---|---|
 //! | [`Backend::Jack`] | JACK's own real-time thread, inputs and outputs in one callback | the server's, exact |
+//! | [`Backend::System`] | the system's for the output, made real-time; inputs come over from theirs | a wish: blocks have any length |
 //! | [`Backend::Timer`] | ours, made real-time, waking at absolute deadlines | any, exact |
 //! | [`Backend::Virtual`] | the caller's | any, random on request |
 // Nightly only, and only where RealtimeSanitizer was asked for: every other build is untouched.
 #![cfg_attr(rtsan, feature(sanitize))]
 
 mod backend;
+#[cfg(any(feature = "system", test))]
+mod bridge;
 mod callback;
 mod clock;
 mod config;
 pub mod doctor;
+mod edge;
 mod events;
 mod hardware;
 mod histogram;
 mod jack;
+#[cfg(any(feature = "system", test))]
+mod lock;
 mod memory;
 mod planar;
 mod priority;
 mod reblock;
+mod resampler;
 mod runner;
+mod seam;
 mod shared;
 mod stats;
 mod stream;
+mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timer;
@@ -53,9 +62,11 @@ mod virtual_clock;
 pub use backend::{AudioBackend, prepare};
 pub use callback::{AudioCallback, HardwareTime, IoBlock, IoFlags, MAX_CHANNELS, MAX_PERIOD};
 pub use clock::nanoseconds;
-pub use config::{Backend, Connect, JackOptions, OpenError, RATES, StreamConfig};
+pub use config::{Backend, Connect, JackOptions, OpenError, RATES, StreamConfig, System};
 pub use events::{Event, EventReader};
-pub use hardware::{BackendReport, BackendState, HardwarePort, Offer, PortDirection, PortKind, hardware};
+pub use hardware::{
+    BackendReport, BackendState, HardwareDevice, HardwarePort, Offer, PortDirection, PortKind, hardware,
+};
 pub use histogram::Timing;
 pub use jack::Jack;
 pub use memory::{LockError, Locked, lock_in_memory};
@@ -73,3 +84,7 @@ pub use virtual_clock::{BlockSizes, VirtualClock};
 pub fn open(config: &StreamConfig, callback: Box<dyn AudioCallback>) -> Result<Stream, OpenError> {
     prepare(config)?.start(callback)
 }
+
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: omega_rt::guard::CountingAllocator = omega_rt::guard::CountingAllocator;

@@ -139,6 +139,28 @@ fn real_time(callback: &mut dyn AudioCallback, io: &mut IoBlock<'_>) {
     callback.process(io);
 }
 
+/// Does work of a backend on the audio thread, before or after its callback, as the callback is called: with denormals off, and
+/// what must not happen counted.
+#[cfg(feature = "system")]
+pub(crate) fn guarded(shared: &Shared, work: impl FnOnce()) {
+    let denormals = FlushDenormals::enter();
+    let scope = RtScope::enter();
+    real_time_work(work);
+    let counts = scope.counts();
+    drop(scope);
+    drop(denormals);
+    add(&shared.counters.allocations, counts.allocations);
+    add(&shared.counters.frees, counts.frees);
+    add(&shared.counters.locks, counts.locks);
+}
+
+/// As [`real_time`], for work of a backend.
+#[cfg(feature = "system")]
+#[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
+fn real_time_work(work: impl FnOnce()) {
+    work();
+}
+
 impl Drop for Runner {
     fn drop(&mut self) {
         if let Some(callback) = self.callback.take() {
@@ -148,9 +170,11 @@ impl Drop for Runner {
     }
 }
 
-/// The audio thread is the only writer, so no locked instruction is needed.
+/// Mostly nothing is added, and then nothing is written: input and output may have a thread each.
 fn add(counter: &AtomicU64, amount: u64) {
-    counter.store(counter.load(Relaxed).wrapping_add(amount), Relaxed);
+    if amount > 0 {
+        counter.fetch_add(amount, Relaxed);
+    }
 }
 
 /// How long `frames` last at `rate`, in nanoseconds, rounded down.

@@ -25,6 +25,14 @@ pub(crate) struct Shared {
     pub failed: AtomicBool,
     /// The hardware is gone; the reason lies in `reason`.
     pub shutdown: AtomicBool,
+    /// Frames that the input captured and nobody had room for, where it has a clock of its own.
+    pub input_lost: AtomicI64,
+    /// Times that what is captured was interrupted between the two clocks.
+    pub input_breaks: AtomicU64,
+    /// What joining the two clocks delays, in frames of the input.
+    pub input_delay: AtomicI64,
+    /// Times that the system took the stream to other hardware.
+    pub reroutes: AtomicU64,
     /// No callback for this long is an event. `None`: nobody waits (a virtual clock).
     pub watchdog: Option<Duration>,
     /// When the last callback began, in nanoseconds since `origin`.
@@ -86,6 +94,10 @@ impl Shared {
             freewheel: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             shutdown: AtomicBool::new(false),
+            input_lost: AtomicI64::new(0),
+            input_breaks: AtomicU64::new(0),
+            input_delay: AtomicI64::new(0),
+            reroutes: AtomicU64::new(0),
             watchdog,
             last_callback: AtomicU64::new(0),
             origin: Instant::now(),

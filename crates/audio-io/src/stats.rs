@@ -19,6 +19,11 @@ pub struct Stats {
     pub lost: i64,
     /// Xruns that the hardware reported.
     pub xruns: u64,
+    /// Frames that were captured and dropped before they came to the callback, where the input has a clock of its own.
+    pub input_lost: i64,
+    /// Times that what is captured was interrupted on its way between the clocks of input and output: too little was there, or
+    /// too much. The callback heard a short silence between two fades.
+    pub input_breaks: u64,
     /// Callbacks that took longer than the time their block lasts. Not counted in freewheel.
     pub late: u64,
     /// Wall-clock time of each callback.
@@ -41,6 +46,8 @@ impl Stats {
             frames: counters.frames.load(Relaxed),
             lost: counters.lost.load(Relaxed),
             xruns: shared.xruns.load(Relaxed),
+            input_lost: shared.input_lost.load(Relaxed),
+            input_breaks: shared.input_breaks.load(Relaxed),
             late: counters.late.load(Relaxed),
             elapsed: counters.elapsed.timing(),
             cpu: counters.cpu.timing(),

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::mpsc::{Receiver, channel};
 
 use crate::callback::AudioCallback;
-use crate::config::OpenError;
+use crate::config::{OpenError, StreamConfig};
+use crate::edge::{Edge, EdgeParts};
 use crate::events::EventReader;
 use crate::runner::Runner;
 use crate::shared::Shared;
@@ -15,25 +16,51 @@ use crate::stats::Stats;
 /// What was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamInfo {
-    /// `jack`, `timer` or `virtual`.
+    /// `jack`, `pipewire`, `pulse`, `alsa`, `timer` or `virtual`.
     pub backend: &'static str,
     /// Why it is this backend, in a sentence.
     pub reason: String,
+    /// The hardware that is played to, or heard where nothing is played, as far as the backend names it; otherwise empty.
+    pub device: String,
     /// Name under which other programs see the stream.
     pub client: String,
     /// Number of input channels.
     pub inputs: usize,
     /// Number of output channels.
     pub outputs: usize,
-    /// Rate in frames per second.
+    /// The callback's rate in frames per second.
     pub rate: u32,
-    /// Period in frames.
+    /// The hardware's rate: another than the callback's where [`StreamConfig::resample`](crate::StreamConfig::resample) asks for it.
+    pub hardware_rate: u32,
+    /// The hardware's period in frames: what it calls for most of the time. A block may be of any length.
     pub period: usize,
+    /// What we ourselves delay, in frames of the callback: resampling, and joining an input that has a clock of its own.
+    /// Part of [`Stream::latency`].
+    pub latency: Latency,
     /// What was wished for and could not be had, in sentences.
     pub warnings: Vec<String>,
 }
 
-/// How long sound is on its way outside of us, in frames.
+impl StreamInfo {
+    /// What a backend opened for `config`.
+    pub(crate) fn new(backend: &'static str, config: &StreamConfig, rate: u32, period: usize) -> Self {
+        Self {
+            backend,
+            reason: "asked for".to_owned(),
+            device: String::new(),
+            client: config.client.clone(),
+            inputs: config.inputs,
+            outputs: config.outputs,
+            rate,
+            hardware_rate: rate,
+            period,
+            latency: Latency::default(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// How long sound is on its way between callback and cable, in frames of the callback.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
     /// From the cable to the callback: the largest of the inputs.
@@ -46,7 +73,7 @@ pub struct Latency {
 pub(crate) trait Running: Send {
     /// Stops calling; when it returns the [`Runner`] has been dropped.
     fn halt(self: Box<Self>);
-    /// Port latencies now.
+    /// Port latencies now, in frames of the hardware.
     fn latency(&self) -> Latency {
         Latency::default()
     }
@@ -74,6 +101,8 @@ pub struct Prepared {
     pub(crate) shared: Arc<Shared>,
     pub(crate) measure: bool,
     pub(crate) ready: Box<dyn Ready>,
+    /// What stands between the hardware's rate and the callback's: nothing where the callback takes what comes.
+    pub(crate) edge: Option<EdgeParts>,
 }
 
 impl fmt::Debug for Prepared {
@@ -94,14 +123,37 @@ impl Prepared {
     /// # Errors
     /// [`OpenError`] if the hardware refuses now; the callback is dropped then.
     pub fn start(self, callback: Box<dyn AudioCallback>) -> Result<Stream, OpenError> {
-        let Self { mut info, shared, measure, ready } = self;
+        let Self { mut info, shared, measure, ready, edge } = self;
         crate::memory::hold_code();
+        let ours = edge.as_ref().map_or(info.latency, EdgeParts::latency);
+        let resampled = edge.is_some();
+        let callback = match edge {
+            Some(parts) => Box::new(parts.around(callback)),
+            None => callback,
+        };
         let (sender, home) = channel();
         let runner = Runner::new(callback, sender, Arc::clone(&shared), measure);
         shared.last_callback.store(shared.now(), Relaxed);
         let Started { running, warnings } = ready.start(runner)?;
         info.warnings.extend(warnings);
-        Ok(Stream { info, shared, running: Some(running), home })
+        info.latency = ours;
+        Ok(Stream { info, shared, running: Some(running), home, resampled })
+    }
+
+    /// Gives the callback `rate`, whatever the hardware has.
+    pub(crate) fn keep_rate(&mut self, rate: u32) {
+        let info = &mut self.info;
+        let parts = EdgeParts::new(info.hardware_rate, rate, (info.inputs, info.outputs));
+        info.latency = parts.latency();
+        info.rate = rate;
+        if info.hardware_rate != rate {
+            info.warnings.push(format!(
+                "the hardware runs at {} frames/s and the session at {rate}: what is heard is resampled on its way, what is \
+                 rendered is not",
+                info.hardware_rate
+            ));
+        }
+        self.edge = Some(parts);
     }
 }
 
@@ -112,6 +164,8 @@ pub struct Stream {
     shared: Arc<Shared>,
     running: Option<Box<dyn Running>>,
     home: Receiver<Box<dyn AudioCallback>>,
+    /// The callback that comes home has an [`Edge`] around it.
+    resampled: bool,
 }
 
 impl fmt::Debug for Stream {
@@ -121,19 +175,26 @@ impl fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// What was opened. Rate and period as they are now.
+    /// What was opened. Rates, period and latency as they are now.
     #[must_use]
     pub fn info(&self) -> StreamInfo {
         let mut info = self.info.clone();
-        info.rate = self.shared.rate.load(Relaxed);
+        info.hardware_rate = self.shared.rate.load(Relaxed);
+        info.rate = if self.resampled { info.rate } else { info.hardware_rate };
         info.period = self.shared.period.load(Relaxed) as usize;
+        info.latency.input += to_callback(&info, self.shared.input_delay.load(Relaxed));
         info
     }
 
-    /// Latencies of the hardware as they are now; they may change with cables and with the period.
+    /// Latencies between callback and cable as they are now; they may change with cables and with the period.
     #[must_use]
     pub fn latency(&self) -> Latency {
-        self.running.as_ref().map(|running| running.latency()).unwrap_or_default()
+        let outside = self.running.as_ref().map(|running| running.latency()).unwrap_or_default();
+        let info = self.info();
+        Latency {
+            input: info.latency.input + to_callback(&info, outside.input),
+            output: info.latency.output + to_callback(&info, outside.output),
+        }
     }
 
     /// What was counted so far.
@@ -151,7 +212,7 @@ impl Stream {
     /// each.
     #[must_use]
     pub fn events(&self) -> EventReader {
-        EventReader::new(Arc::clone(&self.shared), self.info.rate, self.info.period)
+        EventReader::new(Arc::clone(&self.shared), self.info.hardware_rate, self.info.period)
     }
 
     /// Stops the stream and gives its callback back. When this returns the callback is not called any more.
@@ -159,7 +220,8 @@ impl Stream {
     /// `None` only if a server hangs and does not let go within two seconds: the callback is dropped when it does.
     pub fn stop(mut self) -> Option<Box<dyn AudioCallback>> {
         self.halt();
-        self.home.try_recv().ok()
+        let callback = self.home.try_recv().ok()?;
+        if self.resampled { Edge::take_apart(callback) } else { Some(callback) }
     }
 
     fn halt(&mut self) {
@@ -167,6 +229,12 @@ impl Stream {
             running.halt();
         }
     }
+}
+
+/// `frames` of the hardware in frames of the callback.
+fn to_callback(info: &StreamInfo, frames: i64) -> i64 {
+    let hardware = i64::from(info.hardware_rate.max(1));
+    (frames * i64::from(info.rate) + hardware / 2).div_euclid(hardware)
 }
 
 impl Drop for Stream {

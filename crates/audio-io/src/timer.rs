@@ -35,16 +35,7 @@ impl AudioBackend for Timer {
         let rate = config.rate.unwrap_or(DEFAULT_RATE);
         let period = config.period.unwrap_or(DEFAULT_PERIOD);
         let shared = Arc::new(Shared::new(rate, period, Some(config.watchdog)));
-        let info = StreamInfo {
-            backend: self.name(),
-            reason: "asked for".to_owned(),
-            client: config.client.clone(),
-            inputs: config.inputs,
-            outputs: config.outputs,
-            rate,
-            period,
-            warnings: Vec::new(),
-        };
+        let info = StreamInfo::new(self.name(), config, rate, period);
         let ready = Box::new(TimerReady {
             widths: (config.inputs, config.outputs),
             name: config.client.clone(),
@@ -52,7 +43,7 @@ impl AudioBackend for Timer {
             period,
             shared: Arc::clone(&shared),
         });
-        Ok(Prepared { info, shared, measure: config.measure, ready })
+        Ok(Prepared { info, shared, measure: config.measure, ready, edge: None })
     }
 
     fn report(&self) -> BackendReport {

@@ -74,6 +74,7 @@ struct State {
     feed: Vec<Vec<f32>>,
     fed: usize,
     capture: Option<Vec<Vec<f32>>>,
+    offered: Option<u32>,
 }
 
 struct Sizes {
@@ -201,6 +202,19 @@ impl VirtualClock {
         }
     }
 
+    /// Streams that are opened from now on run at `rate`, whatever is wished for; `None` grants every wish.
+    pub fn offer_rate(&self, rate: Option<u32>) {
+        self.state().offered = rate;
+    }
+
+    /// Goes on with another period, which the block sizes of [`BlockSizes::Period`] follow.
+    pub fn set_period(&self, period: usize) {
+        if let Some(shared) = &self.state().shared {
+            shared.period.store(u32::try_from(period.clamp(1, MAX_PERIOD)).unwrap_or(1), Relaxed);
+            shared.notify();
+        }
+    }
+
     /// Goes on at another rate.
     pub fn set_rate(&self, rate: u32) {
         if let Some(shared) = &self.state().shared {
@@ -260,7 +274,7 @@ impl AudioBackend for VirtualClock {
         if std::mem::replace(&mut state.claimed, true) {
             return Err(OpenError::ClockInUse);
         }
-        let rate = config.rate.unwrap_or(DEFAULT_RATE);
+        let rate = state.offered.or(config.rate).unwrap_or(DEFAULT_RATE);
         let period = config.period.unwrap_or(DEFAULT_PERIOD);
         let shared = Arc::new(Shared::new(rate, period, None));
         state.widths = (config.inputs, config.outputs);
@@ -270,18 +284,9 @@ impl AudioBackend for VirtualClock {
         state.frame = 0;
         state.lost = 0;
         shared.freewheel.store(state.freewheel, Relaxed);
-        let info = StreamInfo {
-            backend: self.name(),
-            reason: "asked for".to_owned(),
-            client: config.client.clone(),
-            inputs: config.inputs,
-            outputs: config.outputs,
-            rate,
-            period,
-            warnings: Vec::new(),
-        };
+        let info = StreamInfo::new(self.name(), config, rate, period);
         let ready = Box::new(Claim { clock: self.clone(), shared: Arc::clone(&shared) });
-        Ok(Prepared { info, shared, measure: config.measure, ready })
+        Ok(Prepared { info, shared, measure: config.measure, ready, edge: None })
     }
 
     fn report(&self) -> BackendReport {

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use omega_audio_io::doctor::{
-    Cpu, Finding, JackReading, Kernel, Limit, LimitsFile, Preemption, Readings, Sound, State, diagnose,
-    examine,
+    Cpu, Finding, JackReading, Kernel, Limit, LimitsFile, Preemption, Readings, Sound, State, SystemReading,
+    diagnose, examine,
 };
-use omega_audio_io::{OpenError, Priority};
+use omega_audio_io::{OpenError, Priority, System};
 
 /// A machine on which all is well.
 fn healthy() -> Readings {
@@ -30,8 +30,32 @@ fn healthy() -> Readings {
         },
         sound: Sound { dev: true, cards: vec!["Card".to_owned()], accessible: Some(true), sequencer: true },
         jack: JackReading { server: Ok((48_000, 256)), jackd: true, pw_jack: false },
+        systems: Vec::new(),
         rtkit: true,
     }
+}
+
+fn reading(outputs: Result<&[&str], &str>) -> SystemReading {
+    let outputs = outputs.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+    SystemReading { system: System::PulseAudio, outputs: outputs.map_err(str::to_owned) }
+}
+
+#[test]
+fn other_sound_systems_count_where_jack_is_not() {
+    let none = || Err(OpenError::NoJackServer { name: None, detail: None });
+    expect("JACK", State::Ok, "sound goes through PulseAudio", "", |r| {
+        r.systems = vec![reading(Ok(&["Card"]))];
+        r.jack.server = none();
+    });
+    expect("sound systems", State::Ok, "PulseAudio: 1 to play to", "", |r| {
+        r.systems = vec![reading(Ok(&["Card"]))];
+    });
+    expect("sound systems", State::Ok, "nothing to play to", "", |r| r.systems = vec![reading(Ok(&[]))]);
+    expect("sound systems", State::Warning, "hung up", "omega devices", |r| {
+        r.systems = vec![reading(Err("PulseAudio hung up"))];
+        r.jack.server = none();
+    });
+    expect("sound systems", State::Ok, "none besides JACK", "", |_| ());
 }
 
 fn file(name: &str, enabled: bool) -> LimitsFile {
@@ -157,7 +181,7 @@ fn whatever_is_read_each_fault_has_a_mend_and_each_topic_one_finding() {
     for readings in [nothing, healthy(), here] {
         let findings = diagnose(&readings);
         let topics: HashSet<_> = findings.iter().map(|finding| finding.topic).collect();
-        assert_eq!((topics.len(), findings.len()), (12, 12));
+        assert_eq!((topics.len(), findings.len()), (13, 13));
         for finding in findings {
             assert!(!finding.what.is_empty(), "{finding:?}");
             assert_eq!(finding.how_to_mend.is_empty(), finding.state == State::Ok, "{finding:?}");

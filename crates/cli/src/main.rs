@@ -8,6 +8,7 @@ mod failure;
 mod interrupt;
 mod output;
 mod parse;
+mod through;
 
 use std::process::ExitCode;
 

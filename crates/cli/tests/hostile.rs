@@ -261,6 +261,7 @@ fn a_session_that_may_not_be_written_is_read_played_and_rendered() {
         \"$@\" \"$OMEGA\" info song.omega -q > /dev/null || exit 10
         \"$@\" \"$OMEGA\" render song.omega -o out/x.wav --tail none -q > /dev/null || exit 11
         \"$@\" \"$OMEGA\" play song.omega --backend timer --seconds 0.05 -q > /dev/null || exit 12
+        (cd out && \"$@\" \"$OMEGA\" save-as ../song.omega copy.omega -q && \"$@\" \"$OMEGA\" edit copy.omega marker.add --at 0f > /dev/null) || exit 16
         \"$@\" \"$OMEGA\" undo song.omega && exit 13
         \"$@\" \"$OMEGA\" edit song.omega track.mute --id \"$TRACK\" --on true && exit 14
         \"$@\" \"$OMEGA\" import song.omega ramp.wav && exit 15
@@ -278,10 +279,98 @@ fn a_session_that_may_not_be_written_is_read_played_and_rendered() {
     let lines: Vec<&str> = errors.lines().collect();
     assert_eq!(lines.len(), 3, "{errors}");
     assert!(
-        lines.iter().all(|line| line.starts_with("error: ") && line.contains("Permission denied")),
+        lines.iter().all(|line| line.starts_with("error: ")
+            && line.contains("Permission denied")
+            && line.contains("`save-as` makes a copy")),
         "{errors}"
     );
     assert_eq!(desk.project(), before);
+}
+
+#[test]
+fn while_a_session_is_open_elsewhere_it_is_read_and_who_has_it_is_named() {
+    let desk = Desk::new();
+    let track = desk.session();
+    let edit = ["edit", "song.omega", "track.mute", "--id", &track, "--on", "true"];
+    // At another rate, so that there is work to do.
+    let mut long = wav(20_000_000);
+    long[24..28].copy_from_slice(&44_100u32.to_le_bytes());
+    std::fs::write(desk.path("long.wav"), long).unwrap();
+    let media = desk.path("song.omega/media");
+    let files = ending(&media, "").len();
+    let mut command = desk.command(&["import", "song.omega", "long.wav"]);
+    let mut holder = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("a new file", || ending(&media, "").len() > files);
+    signal(&holder, "STOP");
+    let before = desk.project();
+    for refused in [&edit[..], &["undo", "song.omega"], &["import", "song.omega", "ramp.wav"]] {
+        let errors = desk.refused(1, refused);
+        assert!(errors.contains(&format!("(process {}, as ann)", holder.id())), "{errors}");
+        assert!(errors.contains("close it there"), "{errors}");
+    }
+    desk.well(&["info", "song.omega"]);
+    desk.well(&["history", "song.omega"]);
+    desk.well(&["render", "song.omega", "-o", "x.wav", "--tail", "none", "-q"]);
+    desk.well(&["play", "song.omega", "--backend", "timer", "--seconds", "0.05", "-q"]);
+    desk.well(&["save-as", "song.omega", "copy.omega"]);
+    assert_eq!(desk.project(), before);
+    // Killed, it cannot say that it closes the session; the next one takes it over and says so to whoever asks.
+    signal(&holder, "KILL");
+    holder.wait().unwrap();
+    let told = |arguments: &[&str]| {
+        let output = desk.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        errors(&output).contains("went away without closing it")
+    };
+    assert!(told(&["edit", "song.omega", "-v", "track.mute", "--id", &track, "--on", "true"]));
+    assert_eq!(desk.project()["tracks"][&track]["mute"], true);
+    assert!(!told(&["undo", "song.omega", "-v"]), "it is told once");
+    desk.well(&["undo", "copy.omega"]);
+}
+
+#[test]
+fn on_a_full_disk_edits_are_refused_and_nothing_acknowledged_is_lost() {
+    let desk = Desk::new();
+    // A disk of its own, as small as a disk can be. Even if it were not, no more than a megabyte would be written.
+    let script = "mkdir disk && mount -t tmpfs -o size=400k none disk && cd disk || exit 77
+        \"$OMEGA\" new song.omega -q || exit 10
+        \"$OMEGA\" edit song.omega track.add --kind audio --id drums || exit 11
+        head -c 1000000 /dev/zero > fill 2> /dev/null && exit 19
+        truncate -s -100k fill
+        n=0; long=$(head -c 8000 fill | tr '\\0' x)
+        while \"$OMEGA\" edit song.omega session.set --notes \"$((n + 1)) $long\" 2> why; do
+            n=$((n + 1)); test $n -lt 500 || exit 12
+        done
+        cat why >&2
+        \"$OMEGA\" info song.omega --json > /dev/null || exit 13
+        \"$OMEGA\" render song.omega -o x.wav -q --tail none 2> /dev/null && exit 14
+        \"$OMEGA\" save-as song.omega copy.omega 2> /dev/null && exit 15
+        test -e copy.omega && exit 16
+        rm fill
+        \"$OMEGA\" info song.omega --json || exit 17
+        \"$OMEGA\" edit song.omega track.mute --id drums --on true || exit 18
+        echo acknowledged $n";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "sh", "-c", script]).current_dir(desk.path(""));
+    let output = command.env("OMEGA", env!("CARGO_BIN_EXE_omega")).stdin(Stdio::null()).output();
+    let Some(output) = output.ok().filter(|output| !matches!(output.status.code(), Some(1 | 77))) else {
+        println!("SKIPPED: no small disk can be mounted here (unshare, mount), so none was filled");
+        return;
+    };
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("error: ") && said.contains("No space left on device"), "{said}");
+    let told = String::from_utf8(output.stdout).unwrap();
+    let (info, count) = told.split_once("acknowledged ").unwrap();
+    let info: serde_json::Value = serde_json::from_str(&info[info.find('{').unwrap()..]).unwrap();
+    let count: u32 = count.trim().parse().unwrap();
+    let notes = info["project"]["session"]["notes"].as_str().unwrap_or("0 ").to_owned();
+    let level: u32 = notes.split(' ').next().unwrap().parse().unwrap();
+    // The last one may be in the history, although there was no room for the text; then that was said.
+    assert!(
+        level == count || (level == count + 1 && said.contains("is in the history")),
+        "{count} edits were acknowledged, {level} is there: {said}"
+    );
 }
 
 #[test]

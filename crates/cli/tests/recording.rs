@@ -1,4 +1,4 @@
-//! `omega record`, `arm`, `takes`, `calibrate`: from the command line to clips, and back after a kill.
+//! `omega record`, `arm`, `unfinished`, `calibrate`: from the command line to clips, and back after a kill.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -70,7 +70,7 @@ fn a_track_is_armed_recorded_undone_and_refusals_say_what_to_do() {
     assert_eq!((take["track"].as_str(), take["frames"].as_i64()), (Some("vox"), Some(24_000)), "{told}");
     assert_eq!(take["stretches"][0]["position"].as_i64(), Some(48_000));
     assert_eq!(told["clips"].as_array().map(Vec::len), Some(1));
-    assert_eq!(ok(root, &["takes", "Song.omega"]), "");
+    assert_eq!(ok(root, &["unfinished", "Song.omega"]), "");
     let info = ok(root, &["info", "Song.omega"]);
     assert!(info.contains("Vocals"), "{info}");
     ok(root, &["undo", "Song.omega"]);
@@ -136,7 +136,7 @@ fn a_killed_recording_is_offered_again_and_recovered() {
     }
     process.kill().expect("it lives");
     process.wait().expect("it is over");
-    let listed = json(&ok(root, &["takes", "Song.omega", "--json"]));
+    let listed = json(&ok(root, &["unfinished", "Song.omega", "--json"]));
     let (file, frames) =
         (listed[0]["file"].as_str().expect("a file"), listed[0]["frames"].as_i64().expect("frames"));
     assert_eq!(
@@ -145,13 +145,13 @@ fn a_killed_recording_is_offered_again_and_recovered() {
         "{listed}"
     );
     assert!(frames > 20_000 && listed[0]["stretches"][0]["position"].as_i64() == Some(4800), "{listed}");
-    assert!(ok(root, &["takes", "Song.omega"]).contains(file));
+    assert!(ok(root, &["unfinished", "Song.omega"]).contains(file));
     let clip = ok(root, &["record", "Song.omega", "--recover"]);
     assert_eq!(clip.lines().count(), 1, "{clip}");
-    assert_eq!(ok(root, &["takes", "Song.omega"]), "");
+    assert_eq!(ok(root, &["unfinished", "Song.omega"]), "");
     assert_eq!(std::fs::read_dir(&folder).expect("there").count(), 0);
     ok(root, &["render", "Song.omega", "-o", "out.wav"]);
-    let refused = omega(root, &["takes", "Song.omega", "--discard", "nothing.wav"]);
+    let refused = omega(root, &["unfinished", "Song.omega", "--discard", "nothing.wav"]);
     assert_eq!(refused.status.code(), Some(2));
 }
 
@@ -172,8 +172,8 @@ fn a_full_disk_is_said_while_recording_and_what_was_written_is_recovered() {
     let said = text(&output);
     assert!(!output.status.success() && said.contains("may not grow further"), "{said}");
     assert!(said.contains("is safe"), "{said}");
-    let listed = json(&ok(root, &["takes", "Song.omega", "--json"]));
+    let listed = json(&ok(root, &["unfinished", "Song.omega", "--json"]));
     assert!(listed[0]["frames"].as_i64().is_some_and(|frames| frames > 10_000), "{listed}");
-    ok(root, &["takes", "Song.omega", "--recover"]);
-    assert_eq!(ok(root, &["takes", "Song.omega"]), "");
+    ok(root, &["unfinished", "Song.omega", "--recover"]);
+    assert_eq!(ok(root, &["unfinished", "Song.omega"]), "");
 }

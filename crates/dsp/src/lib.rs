@@ -17,6 +17,7 @@
 //! - [`dynamics`]: level detection and gain computer of compressors, nodes side by side.
 //! - [`filter`]: second-order sections, designed, and cascaded across lanes.
 //! - [`pan`], [`delay`], [`meter`]: what a mixer is made of.
+//! - [`resample`]: the value of a signal between its frames, for rates that differ or drift.
 //! - [`dither`]: counter-based random numbers and TPDF dither.
 //!
 //! The crate is `no_std` without `alloc`: everything here may run on the audio thread, unless its documentation says that it is
@@ -34,4 +35,5 @@ pub mod kernels;
 pub mod math;
 pub mod meter;
 pub mod pan;
+pub mod resample;
 pub mod simd;

@@ -6,8 +6,8 @@ use omega_devices::registry;
 use omega_graph::{ChannelMap, EdgeSpec, GraphSpec, MeterSpec, NodeId, NodeSpec, Port, Role};
 use omega_processor::{Descriptor, PrepareConfig};
 use omega_session::model::{
-    BusPrecision, Device, DeviceId, Listen, Output, PanLaw, ParamTarget, Project, Send, SendId, SendParam,
-    Track, TrackId, TrackKind, TrackParam,
+    BYPASS, BusPrecision, Device, DeviceId, Listen, Output, PanLaw, ParamTarget, Project, Send, SendId,
+    SendParam, Track, TrackId, TrackKind, TrackParam,
 };
 
 use crate::listen::{Audible, audible};
@@ -136,12 +136,13 @@ impl<'a> Lowering<'a> {
 
     fn clips(&mut self, id: &TrackId, track: &Track, into: NodeId) {
         let mut list = Vec::new();
-        for (_, clip) in self.project.clips_on(id) {
+        for heard in self.project.heard_on(id) {
+            let Some(clip) = self.project.clip(&heard.clip) else { continue };
             let Some(media) = self.project.media_file(&clip.media) else {
                 self.out.notices.push(Notice::MissingMedia { media: clip.media.clone() });
                 continue;
             };
-            let segment = clips::segment(clip, media, track.channels, &self.out.tempo);
+            let segment = clips::segment(&heard, clip, media, track.channels, &self.out.tempo);
             self.out.end = self.out.end.max(segment.end() + track.delay.0.max(0));
             list.push((segment, clip.media.clone()));
         }
@@ -470,8 +471,6 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// The name of the bypass switch among a device's automatable parameters.
-const BYPASS: &str = "bypass";
 /// Key of the switch between a device's input and output.
 const BYPASS_DEVICE: &str = "omega.bypass";
 

@@ -11,14 +11,15 @@ pub mod model;
 
 pub use document::{
     Applied, ApplyError, Cleaned, CreateError, CreateOptions, Document, EntryId, EntryKind, FileError,
-    HistoryEntry, MediaError, MergeError, Merged, Notice, OpenError, OpenOptions, SaveError, Version,
+    HistoryEntry, HoldsMedia, MediaError, MergeError, Merged, Notice, OpenError, OpenOptions, SaveError,
+    Version,
 };
 pub use edit::{Edit, EditError};
 pub use folder::{Holder, TEXT};
 pub use model::{
-    Automation, BusPrecision, Change, Clip, ClipId, ClipLoop, Colour, Device, DeviceId, Fade, FadeShape,
-    Fault, Lane, LaneId, Listen, Marker, MarkerId, Media, MediaId, MediaOrigin, MeterId, MeterPoint,
-    Metronome, Monitor, OrderKey, Output, PanLaw, ParamTarget, Point, PointId, PointShape, Project,
-    RangeSetting, SCHEMA, Send, SendId, SendParam, Settings, TempoId, TempoPoint, TextError, Track, TrackId,
-    TrackKind, TrackParam,
+    Automation, BusPrecision, COMP_FADE, Change, Clip, ClipId, ClipLoop, Colour, CompEdge, CompId, CompSpan,
+    Device, DeviceId, Fade, FadeShape, Fault, Heard, Lane, LaneId, Listen, Marker, MarkerId, Media, MediaId,
+    MediaOrigin, MeterId, MeterPoint, Monitor, OrderKey, Output, PanLaw, ParamTarget, Point, PointId,
+    PointShape, Project, RangeSetting, SCHEMA, Send, SendId, SendParam, Settings, Take, TakeId, TempoId,
+    TempoPoint, TextError, Track, TrackId, TrackKind, TrackParam,
 };

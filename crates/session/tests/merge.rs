@@ -118,7 +118,7 @@ fn each_author_undoes_only_what_they_did() {
 #[test]
 fn undoing_a_deletion_keeps_a_move_that_was_made_meanwhile() {
     let mut both = copies(&["ann", "ben"]);
-    let clip = both[0].project().clips().keys().next().unwrap().clone();
+    let clip = both[0].project().clips_on(&id("drums")).next().unwrap().0.clone();
     both[0].apply(ClipRemove { id: clip.clone(), ripple: false }).unwrap();
     let to = omega_time::TimePoint::Musical(omega_time::Ticks(987_654));
     both[1].apply(ClipMove { id: clip.clone(), track: Some(id("bass")), position: Some(to) }).unwrap();

@@ -7,6 +7,7 @@ mod files;
 mod import;
 mod limits;
 mod live;
+mod plug;
 mod record;
 mod render;
 mod sound;

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use omega_audio_io::{
-    AudioCallback, EventReader, IoBlock, OpenError, Prepared, Stats, Stream, StreamConfig, StreamInfo,
-};
+use omega_audio_io::{AudioCallback, EventReader, IoBlock, OpenError, Stats, StreamConfig, StreamInfo};
 use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, Notification, engine};
 use omega_engine::{Clock, EngineStatus, Executor, LoopRange, Slices};
@@ -15,6 +13,7 @@ use omega_lowering::{Lowered, Purpose};
 use omega_rt::{LoadCell, LoadReading, MeterReading, Shared};
 use omega_session::model::{Project, TrackId};
 
+use crate::plug::{self, Plug};
 use crate::record::Recording;
 use crate::sound::{Sound, SoundError};
 use crate::sources::Streaming;
@@ -31,17 +30,6 @@ pub enum PlayError {
     /// The project cannot be made to sound.
     #[error(transparent)]
     Sound(#[from] SoundError),
-    /// Hardware and session differ.
-    #[error(
-        "the hardware runs at {hardware} frames per second, the session at {session}: set the hardware to {session}, or \
-         play with `--backend timer`"
-    )]
-    Rate {
-        /// The hardware's rate.
-        hardware: u32,
-        /// The session's rate.
-        session: u32,
-    },
 }
 
 /// The audio thread's side: the engine and nothing else.
@@ -62,13 +50,26 @@ impl AudioCallback for Cycle {
 /// what waits.
 pub struct Player {
     sound: Sound,
-    stream: Stream,
+    plug: Plug,
     sources: Streaming,
     stale: bool,
     failed: Vec<String>,
     load: Arc<LoadCell>,
+    looped: Option<LoopRange>,
+    level: Level,
     offset: i64,
     pub(crate) recording: Option<Recording>,
+}
+
+/// An engine that plays nothing yet, at `session` frames per second: the audio thread's end and ours.
+fn build(session: u32, level: Level, load: &Arc<LoadCell>) -> (Cycle, Sound) {
+    let (mut executor, control) = engine(level);
+    let clock =
+        Clock { now: omega_audio_io::nanoseconds, ticks_per_second: 1_000_000_000, sample_rate: session };
+    // The first look sets the clock's origin, off the audio thread.
+    (clock.now)();
+    executor.watch(clock, Shared::from(Arc::clone(load)));
+    (Cycle { executor }, Sound::new(Conductor::new(control, session), level, Purpose::Play))
 }
 
 /// What share of the time that there is the sound takes, since the last reading. 1 is all of it: the sound drops out.
@@ -81,7 +82,8 @@ pub struct Loads {
 }
 
 impl Player {
-    /// Opens hardware and prepares `project`, whose media lies relative to `root`. The transport stands at frame 0.
+    /// Opens hardware and prepares `project`, whose media lies relative to `root`. The transport stands at frame 0. Hardware that
+    /// runs at another rate than the session is played to at its own, and [`hardware`](Self::hardware) warns of it.
     ///
     /// # Errors
     /// [`PlayError`].
@@ -93,24 +95,58 @@ impl Player {
         level: Level,
     ) -> Result<Self, PlayError> {
         let session = project.sample_rate().hz();
-        let config = StreamConfig { rate: config.rate.or(Some(session)), ..config.clone() };
-        let prepared: Prepared = omega_audio_io::prepare(&config)?;
-        let hardware = prepared.info().rate;
-        if hardware != session {
-            return Err(PlayError::Rate { hardware, session });
-        }
-        let (mut executor, control) = engine(level);
+        let prepared = plug::prepare(config, session)?;
         let load = Arc::new(LoadCell::default());
-        let clock =
-            Clock { now: omega_audio_io::nanoseconds, ticks_per_second: 1_000_000_000, sample_rate: session };
-        // The first look sets the clock's origin, off the audio thread.
-        (clock.now)();
-        executor.watch(clock, Shared::from(Arc::clone(&load)));
-        let mut sound = Sound::new(Conductor::new(control, session), level, Purpose::Play);
+        let (cycle, mut sound) = build(session, level, &load);
         sound.update(project, root, &sources)?;
-        let stream = prepared.start(Box::new(Cycle { executor }))?;
-        let (failed, recording) = (Vec::new(), None);
-        Ok(Self { sound, stream, sources, stale: false, failed, load, offset: 0, recording })
+        let plug = Plug::new(prepared, Box::new(cycle))?;
+        let (failed, looped, recording) = (Vec::new(), None, None);
+        Ok(Self { sound, plug, sources, stale: false, failed, load, looped, level, offset: 0, recording })
+    }
+
+    /// Closes the hardware. The engine stands still where it is, rolling or not, until [`reopen`](Self::reopen).
+    pub fn unplug(&mut self) {
+        self.plug.pull();
+    }
+
+    /// Whether there is hardware. Without, the engine stands still.
+    #[must_use]
+    pub fn is_plugged(&self) -> bool {
+        self.plug.is_in()
+    }
+
+    /// Goes over to other hardware, or to the same anew: after it went away, changed its rate, or failed. The engine goes on where
+    /// it stood, with all that it was doing. If the old hardware does not let go of it (a server that hangs), another is made for
+    /// `project` and brought to the same place; only tails of effects are lost then.
+    ///
+    /// # Errors
+    /// [`PlayError`]; nothing is lost, and it may be tried again.
+    pub fn reopen(&mut self, project: &Project, root: &Path, config: &StreamConfig) -> Result<(), PlayError> {
+        self.plug.pull();
+        let session = project.sample_rate().hz();
+        let prepared = plug::prepare(config, session)?;
+        let cycle = match self.plug.take_callback() {
+            Some(cycle) => cycle,
+            None => Box::new(self.rebuild(project, root)?),
+        };
+        self.plug = Plug::new(prepared, cycle)?;
+        Ok(())
+    }
+
+    /// Another engine in the place of the one that is gone.
+    fn rebuild(&mut self, project: &Project, root: &Path) -> Result<Cycle, PlayError> {
+        let stood = self.sound.conductor.status();
+        let (cycle, mut sound) = build(project.sample_rate().hz(), self.level, &self.load);
+        sound.round_trip = self.sound.round_trip;
+        sound.update(project, root, &self.sources)?;
+        self.sound = sound;
+        self.stale = false;
+        self.sound.conductor.set_loop(self.looped);
+        self.sound.conductor.locate(stood.position);
+        if stood.rolling {
+            self.sound.conductor.play();
+        }
+        Ok(cycle)
     }
 
     /// Goes over to an edited project. What is not touched by the edits is not touched in the sound. While an earlier
@@ -179,7 +215,7 @@ impl Player {
     #[must_use]
     pub fn wait_until_ready(&self, frame: i64, patience: Duration) -> bool {
         let Some(lowered) = self.sound.lowered() else { return true };
-        let second = i64::from(self.stream.info().rate);
+        let second = i64::from(self.plug.info().rate);
         let near = lowered.play_lists.values().flatten().filter(|(segment, _)| {
             !segment.muted && segment.end() > frame && segment.start < frame.saturating_add(second)
         });
@@ -205,7 +241,7 @@ impl Player {
     /// Frames from the engine out through the hardware and back in again, as the hardware tells and as was found out.
     #[must_use]
     pub fn round_trip(&self) -> u32 {
-        let latency = self.stream.latency();
+        let latency = self.plug.latency();
         let frames = latency.input.saturating_add(latency.output).saturating_add(self.offset);
         u32::try_from(frames.max(0)).unwrap_or(u32::MAX)
     }
@@ -252,6 +288,7 @@ impl Player {
 
     /// Sets or clears the loop.
     pub fn set_loop(&mut self, range: Option<LoopRange>) {
+        self.looped = range;
         self.sound.conductor.set_loop(range);
     }
 
@@ -293,27 +330,27 @@ impl Player {
         self.sound.unreadable.iter().map(|(id, why)| format!("{id}: {why}")).collect()
     }
 
-    /// The hardware in use.
+    /// The hardware in use, or that was in use last.
     #[must_use]
     pub fn hardware(&self) -> StreamInfo {
-        self.stream.info()
+        self.plug.info()
     }
 
     /// Counters of the hardware side.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.stream.stats()
+        self.plug.stats()
     }
 
     /// What the hardware has to say.
     #[must_use]
     pub fn events(&self) -> EventReader {
-        self.stream.events()
+        self.plug.events()
     }
 
     /// Closes the hardware.
-    pub fn close(self) {
+    pub fn close(mut self) {
         // The callback comes back here, so that the engine is dropped on this thread.
-        drop(self.stream.stop());
+        self.plug.pull();
     }
 }

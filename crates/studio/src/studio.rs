@@ -6,11 +6,12 @@ use std::sync::Arc;
 use omega_audio_io::StreamConfig;
 use omega_dsp::simd::Level;
 use omega_media::record::{FinishedTake, FoundTake, UnfinishedTake, discard, forget, recover, unfinished};
+use omega_processor::ParamInfo;
 use omega_session::edit::Edit;
 use omega_session::model::{MediaId, Project};
 use omega_session::{
-    Applied, ApplyError, CreateError, CreateOptions, Document, HistoryEntry, OpenError, OpenOptions,
-    SaveError,
+    Applied, ApplyError, Cleaned, CreateError, CreateOptions, Document, FileError, HistoryEntry, MediaError,
+    OpenError, OpenOptions, SaveError,
 };
 
 use crate::calibrate::{Hardware, Store};
@@ -36,6 +37,12 @@ pub enum StudioError {
     /// It was not saved.
     #[error(transparent)]
     Save(#[from] SaveError),
+    /// Its media were not brought in or cleaned up.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// It was not rendered.
     #[error(transparent)]
     Render(#[from] RenderFilesError),
@@ -85,8 +92,7 @@ impl Studio {
     /// # Errors
     /// [`StudioError::Create`].
     pub fn create(path: &Path, options: &CreateOptions) -> Result<Self, StudioError> {
-        let document = Document::create(path, options)?;
-        Ok(Self { document, root: path.to_owned() })
+        Ok(Self::with(Document::create(path, options)?, path))
     }
 
     /// Opens a session.
@@ -94,8 +100,13 @@ impl Studio {
     /// # Errors
     /// [`StudioError::Open`].
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, StudioError> {
-        let document = Document::open(path, options)?;
-        Ok(Self { document, root: path.to_owned() })
+        Ok(Self::with(Document::open(path, options)?, path))
+    }
+
+    /// A document whose devices are known.
+    fn with(mut document: Document, path: &Path) -> Self {
+        document.check_params_with(params_of);
+        Self { document, root: path.to_owned() }
     }
 
     /// The project as it is now.
@@ -157,6 +168,48 @@ impl Studio {
     /// [`StudioError::Save`].
     pub fn save(&mut self) -> Result<(), StudioError> {
         Ok(self.document.save()?)
+    }
+
+    /// Saves, copies the whole session, and goes on with the copy.
+    ///
+    /// # Errors
+    /// [`StudioError::Save`]; this is then still the original.
+    pub fn save_as(&mut self, path: &Path) -> Result<(), StudioError> {
+        self.document.save_as(path)?;
+        path.clone_into(&mut self.root);
+        Ok(())
+    }
+
+    /// Writes a template: the session without clips, media, automation and markers, to start others from.
+    ///
+    /// # Errors
+    /// [`StudioError::File`].
+    pub fn save_template(&self, path: &Path) -> Result<(), StudioError> {
+        Ok(self.document.save_template(path)?)
+    }
+
+    /// Copies media that lie outside into the session, as one step.
+    ///
+    /// # Errors
+    /// [`StudioError::Media`]; the session is then as it was before.
+    pub fn collect_media(&mut self) -> Result<Applied, StudioError> {
+        Ok(self.document.collect_media(holds)?)
+    }
+
+    /// Files of the session that nothing in it and no step of its history names.
+    ///
+    /// # Errors
+    /// [`StudioError::File`].
+    pub fn unused_files(&self) -> Result<Cleaned, StudioError> {
+        Ok(self.document.unused_files()?)
+    }
+
+    /// Removes [`Studio::unused_files`]; no undo ever needs them.
+    ///
+    /// # Errors
+    /// [`StudioError::Media`].
+    pub fn clean_up(&mut self) -> Result<Cleaned, StudioError> {
+        Ok(self.document.clean_up()?)
     }
 
     /// Imports audio files: decoded once, converted to the session's rate, and added as one step. A file that fails does
@@ -290,4 +343,22 @@ impl Studio {
         player.set_latency_offset(offset.unwrap_or(0));
         Ok(player)
     }
+
+    /// Takes a player of this session to other hardware: [`Player::reopen`].
+    ///
+    /// # Errors
+    /// [`StudioError::Play`]; nothing is lost, and it may be tried again.
+    pub fn reopen(&self, player: &mut Player, config: &StreamConfig) -> Result<(), StudioError> {
+        Ok(player.reopen(&self.project(), &self.root, config)?)
+    }
+}
+
+/// What the parameters of a device take, of those that are built in.
+fn params_of(kind: &str) -> Option<Vec<ParamInfo>> {
+    omega_devices::registry::descriptor(kind).map(|descriptor| descriptor.params)
+}
+
+/// Whether a file holds the audio that an id names.
+fn holds(id: &MediaId, file: &Path) -> bool {
+    omega_media::import::hash_file(file).is_ok_and(|hash| hash.to_string() == id.as_str())
 }

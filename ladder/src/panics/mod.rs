@@ -37,13 +37,23 @@ const CONTRACT: [(&str, &[&str]); 2] = [
     ("omega_rt::pcm::PcmSource>::", &["channels", "frames", "read", "steer", "slice"]),
 ];
 
+/// What lies between hardware and the callback, where the two differ in rate or have a clock each.
+const EDGE: [&str; 3] = [
+    "<omega_audio_io::edge::Edge as omega_audio_io::callback::AudioCallback>::process",
+    "omega_audio_io::bridge::Inlet::write",
+    "omega_audio_io::bridge::Outlet::read",
+];
+
 /// What has the contract, and is never called on the audio thread: the ladder itself, test devices, and the source that
 /// reads files when it is asked, for rendering.
 const ELSEWHERE: [&str; 3] = ["omega_ladder", "omega_testkit", "omega_media::stream::offline::"];
 
 /// Roots that must be in the program, and how many of each: where one is missing, nothing is proved.
-const NEEDED: [(&str, usize); 5] = [
+const NEEDED: [(&str, usize); 8] = [
     (CALLBACK, 1),
+    (EDGE[0], 1),
+    (EDGE[1], 1),
+    (EDGE[2], 1),
     ("omega_processor::Processor>::process", 6),
     ("omega_processor::Processor>::restore_state", 4),
     ("omega_rt::pcm::RamPcm as omega_rt::pcm::PcmSource>::read", 1),
@@ -116,7 +126,7 @@ fn is_root(name: &str) -> bool {
     let method = |(contract, methods): &(&str, &[&str])| {
         name.rsplit_once(contract).is_some_and(|(_, method)| methods.contains(&method))
     };
-    name == CALLBACK || (live && CONTRACT.iter().any(method))
+    name == CALLBACK || EDGE.contains(&name) || (live && CONTRACT.iter().any(method))
 }
 
 /// Follows all that the roots lead to, breadth first, so that each finding comes with a shortest path.
@@ -224,6 +234,8 @@ mod tests {
         assert!(!is_root(
             "<omega_media::stream::source::StreamSource as omega_rt::pcm::PcmSource>::wait_until_ready"
         ));
+        assert!(is_root("omega_audio_io::bridge::Outlet::read"));
+        assert!(!is_root("omega_audio_io::bridge::Outlet::begin"));
         assert!(!is_root("<omega_ladder::panics::seeded::index as omega_processor::Processor>::process"));
         assert!(!is_root("omega_devices::registry::build"));
     }

@@ -15,7 +15,7 @@ const NOT_REAL_TIME: i32 = 43;
 /// Scenarios of `rt` in which a publish without release order must be reported.
 const LISTENING: [&str; 3] = ["pool", "latest", "reclaim"];
 /// What the ladder's program plays under RealtimeSanitizer.
-const CASES: [&str; 6] = ["playing", "edits", "locate", "loop", "streaming", "hardware"];
+const CASES: [&str; 7] = ["playing", "edits", "locate", "loop", "streaming", "hardware", "resampled"];
 /// Faults that RealtimeSanitizer must find. It does not see uncontended locks, system calls past libc, and page faults.
 const NOT_REAL_TIME_FAULTS: [&str; 4] = ["vec-growth", "contended-lock", "arc-drop", "file-open"];
 /// Faults that a counter must see, and which.

@@ -6,7 +6,7 @@
 mod readings;
 mod rules;
 
-pub use readings::{Cpu, JackReading, Kernel, Limit, LimitsFile, Preemption, Readings, Sound};
+pub use readings::{Cpu, JackReading, Kernel, Limit, LimitsFile, Preemption, Readings, Sound, SystemReading};
 pub use rules::diagnose;
 
 /// One thing that was examined.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::backend::AudioBackend;
-use crate::config::{OpenError, StreamConfig};
+use crate::config::{OpenError, StreamConfig, System};
+use crate::hardware::BackendState;
 use crate::jack::Jack;
 use crate::priority::{self, Priority};
 
@@ -36,6 +37,8 @@ pub struct Readings {
     pub sound: Sound,
     /// JACK.
     pub jack: JackReading,
+    /// The other sound systems of this platform.
+    pub systems: Vec<SystemReading>,
     /// rtkit is installed: the way in which PipeWire's threads become real-time.
     pub rtkit: bool,
 }
@@ -129,6 +132,30 @@ pub struct JackReading {
     pub pw_jack: bool,
 }
 
+/// A sound system other than JACK.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemReading {
+    /// Which.
+    pub system: System,
+    /// Names of what it can play to, or why it cannot be used.
+    pub outputs: Result<Vec<String>, String>,
+}
+
+impl SystemReading {
+    fn take(system: System) -> Self {
+        let outputs = match system.report().state {
+            BackendState::Available(offer) => Ok(offer
+                .devices
+                .into_iter()
+                .filter(|device| device.output)
+                .map(|device| device.name)
+                .collect()),
+            BackendState::Unavailable { reason } => Err(reason),
+        };
+        Self { system, outputs }
+    }
+}
+
 impl Default for JackReading {
     fn default() -> Self {
         Self {
@@ -158,6 +185,11 @@ impl Readings {
                 jackd: installed("jackd"),
                 pw_jack: installed("pw-jack"),
             },
+            systems: System::ALL
+                .into_iter()
+                .filter(|system| system.missing() != Some(System::ELSEWHERE))
+                .map(SystemReading::take)
+                .collect(),
             ..Self::from_files(Path::new("/"))
         }
     }

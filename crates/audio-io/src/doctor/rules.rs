@@ -1,8 +1,8 @@
 //! The judgements. Each rule looks at one thing and gives one finding.
 
-use super::readings::{JackReading, Limit, LimitsFile, Preemption, Readings};
+use super::readings::{JackReading, Limit, LimitsFile, Preemption, Readings, SystemReading};
 use super::{Finding, State};
-use crate::config::OpenError;
+use crate::config::{OpenError, System};
 use crate::priority::Priority;
 
 /// Memory that the audio side locks at most: pools, buffers and rings of a large session.
@@ -11,10 +11,11 @@ const LOCKED_BYTES: u64 = 256 << 20;
 /// Judges what was read, the most important first.
 #[must_use]
 pub fn diagnose(readings: &Readings) -> Vec<Finding> {
-    let rules: [fn(&Readings) -> Finding; 11] = [
+    let rules: [fn(&Readings) -> Finding; 12] = [
         priority,
         memory_lock,
         jack,
+        systems,
         sound_card,
         midi,
         processor,
@@ -121,6 +122,11 @@ fn jack(readings: &Readings) -> Finding {
         Ok((rate, period)) => {
             ok(TOPIC, format!("a server runs at {rate} frames/s with a period of {period} frames"))
         }
+        Err(OpenError::NoJackLibrary { .. } | OpenError::NoJackServer { .. })
+            if let Some(system) = playing(readings) =>
+        {
+            ok(TOPIC, format!("no server runs; sound goes through {system}, with more delay"))
+        }
         Err(OpenError::NoJackLibrary { reason }) => problem(
             TOPIC,
             format!("the JACK library is not installed ({reason}): nothing can be heard"),
@@ -144,6 +150,32 @@ fn jack(readings: &Readings) -> Finding {
         Err(other) => {
             problem(TOPIC, format!("a server runs but does not let us in: {other}"), "restart the server")
         }
+    }
+}
+
+/// The first sound system other than JACK that can play.
+fn playing(readings: &Readings) -> Option<System> {
+    let plays = |reading: &&SystemReading| reading.outputs.as_ref().is_ok_and(|outputs| !outputs.is_empty());
+    readings.systems.iter().find(plays).map(|reading| reading.system)
+}
+
+fn systems(readings: &Readings) -> Finding {
+    const TOPIC: &str = "sound systems";
+    let told = readings.systems.iter().map(|reading| match &reading.outputs {
+        Ok(outputs) if outputs.is_empty() => format!("{}: nothing to play to", reading.system),
+        Ok(outputs) => format!("{}: {} to play to", reading.system, outputs.len()),
+        // The reason begins with the name of the system.
+        Err(reason) => reason.clone(),
+    });
+    let told = told.collect::<Vec<_>>().join("; ");
+    match (readings.systems.is_empty(), playing(readings), &readings.jack.server) {
+        (true, ..) => ok(TOPIC, "this program knows none besides JACK"),
+        (_, None, Err(_)) => warning(
+            TOPIC,
+            format!("none can play: {told}"),
+            "plug hardware in and start a sound server; `omega devices` lists what there is",
+        ),
+        _ => ok(TOPIC, told),
     }
 }
 

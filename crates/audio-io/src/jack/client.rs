@@ -42,14 +42,10 @@ impl AudioBackend for Jack {
         let outputs =
             outputs.collect::<Result<_, _>>().map_err(|error| refused("register an output port", &error))?;
         let info = StreamInfo {
-            backend: self.name(),
-            reason: "asked for".to_owned(),
             client: client.name().to_owned(),
-            inputs: config.inputs,
-            outputs: config.outputs,
-            rate,
-            period,
+            device: config.device.clone().unwrap_or_default(),
             warnings: unmet_wishes(config, rate, period),
+            ..StreamInfo::new(self.name(), config, rate, period)
         };
         let ready = Box::new(JackReady {
             client,
@@ -58,7 +54,7 @@ impl AudioBackend for Jack {
             connect: config.connect,
             shared: Arc::clone(&shared),
         });
-        Ok(Prepared { info, shared, measure: config.measure, ready })
+        Ok(Prepared { info, shared, measure: config.measure, ready, edge: None })
     }
 
     fn report(&self) -> BackendReport {

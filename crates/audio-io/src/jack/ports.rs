@@ -59,7 +59,12 @@ pub(super) fn offer(client: &Client) -> Offer {
         .filter(|name| !name.starts_with(&ours))
         .filter_map(|name| port(client, name))
         .collect();
-    Offer { rate: Some(client.sample_rate()), period: Some(client.buffer_size() as usize), ports }
+    Offer {
+        rate: Some(client.sample_rate()),
+        period: Some(client.buffer_size() as usize),
+        ports,
+        devices: Vec::new(),
+    }
 }
 
 /// `None` if the port has gone meanwhile.

@@ -1,12 +1,12 @@
 //! `omega calibrate`
 
-use omega_studio::audio_io::{JackOptions, StreamConfig};
+use omega_studio::audio_io::{Backend, JackOptions, StreamConfig};
 use omega_studio::{CalibrateRequest, Hardware, Store, calibrate};
 use serde_json::json;
 
-use super::through::Through;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::through::Through;
 
 /// Measure the true latency of the hardware through a cable from an output to an input
 #[derive(clap::Args)]
@@ -22,18 +22,14 @@ pub struct Calibrate {
     /// The input that it leads to, counted from 1
     #[arg(long, default_value_t = 1)]
     input: usize,
-    /// What to measure
-    #[arg(long, default_value = "auto")]
-    backend: Through,
+    #[command(flatten)]
+    through: Through,
     /// The JACK server [default: $JACK_DEFAULT_SERVER, else `default`]
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
     /// Frames per second, where the hardware leaves the choice
     #[arg(long)]
     rate: Option<u32>,
-    /// Frames at once, where the hardware leaves the choice
-    #[arg(long, value_name = "FRAMES")]
-    period: Option<usize>,
     /// Leave the cables of JACK to somebody else
     #[arg(long)]
     no_connect: bool,
@@ -55,24 +51,18 @@ impl Calibrate {
             input: channel("--input", self.input)?,
             ..CalibrateRequest::default()
         };
-        let backend = match (self.backend, &self.server) {
-            (Through::Timer, _) => {
-                return Err(Failure::usage("--backend timer: a timer has no inputs to measure"));
-            }
-            (_, Some(_)) => omega_studio::audio_io::Backend::Jack(JackOptions {
-                server: self.server.clone(),
-                start_server: false,
-            }),
-            (through, None) => through.backend(),
-        };
         let mut config = StreamConfig {
-            backend,
             inputs: self.input.max(2),
             outputs: self.output.max(2),
             rate: self.rate,
-            period: self.period,
-            ..StreamConfig::default()
+            ..self.through.config()
         };
+        if matches!(config.backend, Backend::Timer) {
+            return Err(Failure::usage("--backend timer: a timer has no inputs to measure"));
+        }
+        if self.server.is_some() {
+            config.backend = Backend::Jack(JackOptions { server: self.server.clone(), start_server: false });
+        }
         if self.no_connect {
             config.connect = omega_studio::audio_io::Connect::None;
         }

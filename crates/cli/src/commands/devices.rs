@@ -27,8 +27,12 @@ impl Devices {
                             "kind": format!("{:?}", port.kind).to_lowercase(),
                             "direction": format!("{:?}", port.direction).to_lowercase(), "latency": port.latency})
                     });
+                    let devices = offer.devices.iter().map(|device| {
+                        json!({"name": device.name, "description": device.description, "input": device.input,
+                            "output": device.output, "default": device.default})
+                    });
                     json!({"backend": report.name, "rate": offer.rate, "period": offer.period,
-                        "ports": ports.collect::<Vec<_>>()})
+                        "ports": ports.collect::<Vec<_>>(), "devices": devices.collect::<Vec<_>>()})
                 }
             });
             return output.json(&json!(all.collect::<Vec<_>>()));
@@ -44,6 +48,16 @@ impl Devices {
                     let (rate, period) =
                         (offer.rate.map(|n| n.to_string()), offer.period.map(|n| n.to_string()));
                     output.print(format_args!("  rate {} Hz, period {} frames", any(rate), any(period)))?;
+                    for device in offer.devices {
+                        let way = match (device.input, device.output) {
+                            (true, true) => "in, out",
+                            (true, false) => "in",
+                            _ => "out",
+                        };
+                        let what = if device.default { "  (the default)" } else { "" };
+                        let text = device.description.replace('\n', ", ");
+                        output.print(format_args!("  {:<7}  {}  {text}{what}", way, device.name))?;
+                    }
                     for port in offer.ports {
                         let way = if port.direction == PortDirection::Capture { "in " } else { "out" };
                         let what = if port.physical { "" } else { "  (a program)" };

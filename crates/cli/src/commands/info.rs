@@ -29,6 +29,7 @@ impl Info {
         let rate = project.sample_rate();
         if self.json {
             let counts = json!({"tracks": project.tracks().len(), "clips": project.clips().len(),
+                "takes": project.takes().len(),
                 "devices": project.devices().len(), "sends": project.sends().len(), "lanes": project.lanes().len(),
                 "media": project.media().len()});
             return output.json(
@@ -47,8 +48,12 @@ impl Info {
             map.tempo_at(start).as_bpm_f64(),
             map.signature_at(start)
         ))?;
+        let takes = match project.takes().len() {
+            0 => String::new(),
+            count => format!(" ({count} takes)"),
+        };
         output.print(format_args!(
-            "{} tracks, {} clips, {} devices, {} sends, {} lanes, {} media files",
+            "{} tracks, {} clips{takes}, {} devices, {} sends, {} lanes, {} media files",
             project.tracks().len(),
             project.clips().len(),
             project.devices().len(),
@@ -59,12 +64,16 @@ impl Info {
         for (depth, id, track) in project.tree() {
             let devices: Vec<&str> = project.chain(id).map(|(_, device)| device.kind.as_str()).collect();
             output.print(format_args!(
-                "{:indent$}{id}  {}  '{}'  {:.1} dB, {} clips{}{}",
+                "{:indent$}{id}  {}  '{}'  {:.1} dB, {} clips{}{}{}",
                 "",
                 track.kind,
                 plain(&track.name),
                 track.volume_db,
                 project.clips_on(id).count(),
+                match project.takes_of(id).count() {
+                    0 => String::new(),
+                    count => format!(" ({count} takes)"),
+                },
                 if devices.is_empty() { "" } else { ", " },
                 devices.join(" → "),
                 indent = 2 * depth
@@ -81,10 +90,8 @@ impl Info {
     }
 }
 
-/// The first frame after the last clip.
+/// The first frame after the last clip that is heard.
 fn end(project: &Project) -> i64 {
-    let map = project.tempo_map();
-    let ends =
-        project.clips().values().map(|clip| map.frame_of(clip.position).0.saturating_add(clip.length.0));
-    ends.max().unwrap_or(0).max(0)
+    let heard = project.tracks().keys().flat_map(|track| project.heard_on(track));
+    heard.map(|part| part.end.0).max().unwrap_or(0).max(0)
 }

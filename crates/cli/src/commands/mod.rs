@@ -2,6 +2,8 @@
 
 mod arm;
 mod calibrate;
+mod clean;
+mod collect;
 mod completions;
 mod demo;
 mod devices;
@@ -14,9 +16,11 @@ mod new;
 mod play;
 mod record;
 mod render;
+mod save_as;
 mod takes;
-mod through;
+mod template;
 mod undo;
+mod unfinished;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -30,11 +34,16 @@ pub enum Command {
     Edit(edit::Edit),
     Undo(undo::Undo),
     Redo(undo::Redo),
+    Takes(takes::Takes),
     History(history::History),
+    SaveAs(save_as::SaveAs),
+    Template(template::Template),
+    Collect(collect::Collect),
+    Clean(clean::Clean),
     Play(play::Play),
     Arm(arm::Arm),
     Record(record::Record),
-    Takes(takes::Takes),
+    Unfinished(unfinished::Unfinished),
     Calibrate(calibrate::Calibrate),
     Render(render::Render),
     Devices(devices::Devices),
@@ -53,11 +62,16 @@ impl Command {
             Self::Edit(command) => command.run(output),
             Self::Undo(command) => command.run(output),
             Self::Redo(command) => command.run(output),
+            Self::Takes(command) => command.run(output),
             Self::History(command) => command.run(output),
+            Self::SaveAs(command) => command.run(output),
+            Self::Template(command) => command.run(output),
+            Self::Collect(command) => command.run(output),
+            Self::Clean(command) => command.run(output),
             Self::Play(command) => command.run(output),
             Self::Arm(command) => command.run(output),
             Self::Record(command) => command.run(output),
-            Self::Takes(command) => command.run(output),
+            Self::Unfinished(command) => command.run(output),
             Self::Calibrate(command) => command.run(output),
             Self::Render(command) => command.run(output),
             Self::Devices(command) => command.run(output),

@@ -4,16 +4,15 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use omega_studio::audio_io::StreamConfig;
 use omega_studio::session::TrackId;
 use omega_studio::time::{Frames, TempoMap};
-use omega_studio::{Level, LoopRange, Player};
+use omega_studio::{Level, LoopRange, Player, Studio};
 
-use super::through::{Through, bar_width, seconds, told};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::parse;
+use crate::through::{Through, Watch, hello};
 
 /// How often housekeeping is done and the line is drawn.
 const TICK: Duration = Duration::from_millis(50);
@@ -22,8 +21,10 @@ const TICK: Duration = Duration::from_millis(50);
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  omega play Song.omega\n  omega play Song.omega --from '9|1|0' --loop '9|1|0..17|1|0'\n  \
+                        omega play Song.omega --backend alsa --device Scarlett --period 128\n  \
                         omega play Song.omega --backend timer --seconds 5\n\nCtrl-C stops. The counters of the \
-                        hardware come last."
+                        hardware come last.\n\nHardware that goes away, or changes its rate, makes playing pause and \
+                        go on: with the next system that there is (auto), or once it is back (within 10 s)."
 )]
 pub struct Play {
     /// The session
@@ -34,15 +35,11 @@ pub struct Play {
     /// Repeat a part of the time line
     #[arg(long = "loop", value_name = "A..B", allow_hyphen_values = true)]
     looped: Option<String>,
-    /// What to play through: JACK where it runs, or a timer without hardware
-    #[arg(long, default_value = "auto")]
-    backend: Through,
+    #[command(flatten)]
+    through: Through,
     /// Stop after so long; 0 only opens the hardware [default: at the end of the last clip]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seconds: Option<f64>,
-    /// Frames at once, where the hardware leaves the choice
-    #[arg(long, value_name = "FRAMES")]
-    period: Option<usize>,
 }
 
 impl Play {
@@ -57,12 +54,18 @@ impl Play {
                 .ok_or_else(|| Failure::usage("--loop: the range is too short"))
         });
         let looped = looped.transpose()?;
-        let limit = self.seconds.map(|given| seconds("--seconds", given)).transpose()?;
-        let backend = self.backend.backend();
-        let config = StreamConfig { backend, period: self.period, inputs: 0, ..StreamConfig::default() };
+        let limit = match self.seconds {
+            Some(seconds) => Some(
+                Duration::try_from_secs_f64(seconds)
+                    .map_err(|_| Failure::usage(format!("--seconds {seconds}: give 0 or more seconds")))?,
+            ),
+            None => None,
+        };
+        let config = self.through.config();
         let mut player = studio.player(&config, Level::detect())?;
         let stop = Interrupt::listen()?;
         hello(&player, output);
+        player.unreadable().iter().for_each(|file| output.say(format_args!("note: cannot be read: {file}")));
         player.set_loop(looped);
         player.locate(from);
         if !player.wait_until_ready(from, Duration::from_secs(5)) {
@@ -74,22 +77,13 @@ impl Play {
         }
         let end = player.lowered().map_or(0, |lowered| lowered.end);
         let until = Until { limit, end: looped.is_none().then_some(end), from };
-        let ended = roll(&mut player, &until, &stop, &map, output);
+        let watch = Watch::new(config, &player);
+        let ended = roll(&studio, &mut player, watch, &until, &stop, &map, output);
         player.stop();
         farewell(&mut player, output)?;
         player.close();
         ended
     }
-}
-
-fn hello(player: &Player, output: &Output) {
-    let hardware = player.hardware();
-    output.say(format_args!(
-        "{}: {} Hz, {} frames at once. {}",
-        hardware.backend, hardware.rate, hardware.period, hardware.reason
-    ));
-    hardware.warnings.iter().for_each(|warning| output.say(format_args!("note: {warning}")));
-    player.unreadable().iter().for_each(|file| output.say(format_args!("note: cannot be read: {file}")));
 }
 
 /// When playing ends by itself.
@@ -100,18 +94,19 @@ struct Until {
 }
 
 fn roll(
+    studio: &Studio,
     player: &mut Player,
+    mut watch: Watch,
     until: &Until,
     stop: &Interrupt,
     map: &TempoMap,
     output: &Output,
 ) -> Result<(), Failure> {
     let begun = Instant::now();
-    let mut events = player.events();
     let live = !output.quiet && std::io::stderr().is_terminal();
     let (mut peak, mut load) = (0.0f32, 0.0f32);
     let ended = loop {
-        if let Some(gone) = told(&mut events, TICK, output) {
+        if let Err(gone) = watch.wait(TICK, studio, player, stop, output) {
             break Err(gone);
         }
         player.poll();
@@ -142,13 +137,25 @@ fn roll(
 fn draw(position: i64, peak: f32, load: f32, map: &TempoMap) {
     let bbt = map.to_bbt(map.to_tick(Frames(position)));
     let seconds = position as f64 / map.rate().as_f64();
-    let width = bar_width(peak, 40);
+    let width = bar_width(peak);
     let mut line = std::io::stderr().lock();
     // A line that cannot be drawn is drawn again a moment later.
     let (bar, beat, percent) = (bbt.bar, bbt.beat, load * 100.0);
     let meter = "=".repeat(width);
     let _ = write!(line, "\r{bar:>4}|{beat}  {seconds:>8.2} s  [{meter:<40}]  load {percent:>3.0} %\x1b[K");
     let _ = line.flush();
+}
+
+/// 0 to 40 for −60 to 0 dBFS; halvings are steps of 6 dB.
+fn bar_width(peak: f32) -> usize {
+    let mut level = 1.0f32;
+    let mut width = 40;
+    while width > 0 && (peak.is_nan() || peak < level) {
+        // −1.5 dB
+        level *= 0.841_395;
+        width -= 1;
+    }
+    width
 }
 
 fn farewell(player: &mut Player, output: &Output) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use omega_studio::audio_io::StreamConfig;
+use omega_studio::audio_io::{Event, EventReader, StreamConfig};
 use omega_studio::media::record::Finished;
 use omega_studio::session::{Metronome, Monitor, Project, Track, TrackId, TrackKind};
 use omega_studio::time::{Frames, TempoMap};
@@ -14,11 +14,11 @@ use omega_studio::{
 };
 use serde_json::json;
 
-use super::through::{Through, bar_width, seconds, told};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::{Output, plain};
 use crate::parse;
+use crate::through::{Through, hello};
 
 /// How often housekeeping is done and the line is drawn.
 const TICK: Duration = Duration::from_millis(50);
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
                   omega record Song.omega --loop '1|1|0..9|1|0' --metronome\n  omega record Song.omega --seconds 10 --json\n\n\
                   Ctrl-C ends the recording; all that was heard until then is kept. Each pass of a loop becomes a clip, and the \
                   last whole one is heard. Takes are written into the session as they come: after a crash, \
-                  `omega takes` shows what is there, and `--recover` puts it into the session.")]
+                  `omega unfinished` shows what is there, and `--recover` puts it into the session.")]
 pub struct Record {
     /// The session
     session: PathBuf,
@@ -63,12 +63,8 @@ pub struct Record {
     /// Stop after so long
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
-    /// What to record through: JACK where it runs, or a timer without hardware
-    #[arg(long, default_value = "auto")]
-    backend: Through,
-    /// Frames at once, where the hardware leaves the choice
-    #[arg(long, value_name = "FRAMES")]
-    period: Option<usize>,
+    #[command(flatten)]
+    through: Through,
     /// Record nothing: put takes that were never finished into the session
     #[arg(long)]
     recover: bool,
@@ -87,12 +83,12 @@ impl Record {
     pub fn run(self, output: &Output) -> Result<(), Failure> {
         let mut studio = output.open(&self.session)?;
         if self.recover {
-            return super::takes::recover(&mut studio, output);
+            return super::unfinished::recover(&mut studio, output);
         }
         let waiting = studio.unfinished_takes()?.len();
         if waiting > 0 {
             output.say(format_args!(
-                "note: {waiting} take(s) were never finished: omega takes {}",
+                "note: {waiting} take(s) were never finished: omega unfinished {}",
                 self.session.display()
             ));
         }
@@ -102,14 +98,11 @@ impl Record {
         let limit = self.seconds.map(|given| seconds("--seconds", given)).transpose()?;
         let end = request.punch.as_ref().filter(|_| request.looped.is_none()).map(|punch| punch.end);
         let end = end.filter(|end| *end < i64::MAX);
-        let config = StreamConfig {
-            backend: self.backend.backend(),
-            inputs: inputs(&project),
-            period: self.period,
-            ..StreamConfig::default()
-        };
+        let config = StreamConfig { inputs: inputs(&project), ..self.through.config() };
         let mut player = studio.player_of(&project, &config, Level::detect())?;
         hello(&player, output);
+        output.say(format_args!("round trip {} frames", player.round_trip()));
+        player.unreadable().iter().for_each(|file| output.say(format_args!("note: cannot be read: {file}")));
         let stop = Interrupt::listen()?;
         begin(&mut player, &project, &studio, &request)?;
         let ended = roll(&mut player, &project, &Until { limit, end }, &stop, output);
@@ -253,18 +246,38 @@ fn inputs(project: &Project) -> usize {
     used.flat_map(|track| &track.input).map(|input| usize::from(*input) + 1).max().unwrap_or(0)
 }
 
-fn hello(player: &Player, output: &Output) {
-    let hardware = player.hardware();
-    output.say(format_args!(
-        "{}: {} Hz, {} frames at once, round trip {} frames. {}",
-        hardware.backend,
-        hardware.rate,
-        hardware.period,
-        player.round_trip(),
-        hardware.reason
-    ));
-    hardware.warnings.iter().for_each(|warning| output.say(format_args!("note: {warning}")));
-    player.unreadable().iter().for_each(|file| output.say(format_args!("note: cannot be read: {file}")));
+/// Seconds from an option.
+fn seconds(option: &str, seconds: f64) -> Result<Duration, Failure> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| Failure::usage(format!("{option} {seconds}: give 0 or more seconds")))
+}
+
+/// Waits a moment for what the hardware has to say; the failure if it is gone.
+fn told(events: &mut EventReader, tick: Duration, output: &Output) -> Option<Failure> {
+    let event = events.wait(tick)?;
+    match event {
+        Event::CallbackFailed => Some(Failure::failed("the engine failed; the sound was stopped")),
+        Event::Shutdown { reason } => Some(Failure::failed(format!("the hardware is gone: {reason}"))),
+        Event::NoCallback { waited } => {
+            output.say(format_args!("note: the hardware has not called for {:.1} s", waited.as_secs_f64()));
+            None
+        }
+        Event::RateChanged { rate } => {
+            Some(Failure::failed(format!("the hardware went over to {rate} Hz; start again")))
+        }
+        _ => None,
+    }
+}
+
+/// 0 to `width` for −60 to 0 dBFS.
+fn bar_width(peak: f32, width: usize) -> usize {
+    // −1.5 dB a step of 40.
+    let (mut level, mut left) = (1.0f32, 40);
+    while left > 0 && (peak.is_nan() || peak < level) {
+        level *= 0.841_395;
+        left -= 1;
+    }
+    left * width / 40
 }
 
 /// Waits until the hardware has taken over what is to be recorded, and begins.

@@ -2,116 +2,100 @@
 
 use std::path::PathBuf;
 
-use omega_studio::Studio;
-use omega_studio::media::record::FoundTake;
-use serde_json::json;
+use omega_studio::session::model::PointText;
+use omega_studio::session::{Clip, CompSpan, Project, TakeId, Track, TrackId};
+use omega_studio::time::TempoMap;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, plain};
 
-/// Show takes that were never finished: what a crash, a full disk or a power cut left behind
+/// List the takes of each track, and which of them sounds where
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  omega takes Song.omega\n  omega takes Song.omega --recover\n  \
-                        omega takes Song.omega --discard 20261129-064512-trk-1.wav\n\nTo recover puts what is there into the \
-                        session, where it was recorded, as a step that can be undone. Nothing is ever discarded unasked.")]
+#[command(
+    after_help = "Examples:\n  omega takes Song.omega\n  omega takes Song.omega --json | jq '.tracks[].comp'\n\n\
+                        Places are frames; in JSON each place is also as the session has it. Tracks without takes are left out."
+)]
 pub struct Takes {
     /// The session
     session: PathBuf,
-    /// Put all of them into the session
-    #[arg(long, conflicts_with = "discard")]
-    recover: bool,
-    /// Throw one away, by its file's name; this cannot be undone
-    #[arg(long, value_name = "FILE")]
-    discard: Vec<String>,
-    /// Print them as JSON
+    /// Print it as JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Takes {
     pub fn run(self, output: &Output) -> Result<(), Failure> {
-        if self.recover {
-            return recover(&mut output.open(&self.session)?, output);
-        }
-        if !self.discard.is_empty() {
-            return self.throw_away(output);
-        }
-        let found = output.read(&self.session)?.unfinished_takes()?;
+        let project = output.read(&self.session)?.project();
+        let map = project.tempo_map();
+        let tracks = project.tree().into_iter().map(|(_, id, track)| (id, &**track));
+        let tracks = tracks.filter(|(id, _)| project.takes_of(id).next().is_some());
         if self.json {
-            return output.json(&found.iter().map(one).collect());
+            let all: Vec<Value> = tracks.map(|(id, track)| as_json(&project, &map, id, track)).collect();
+            return output.json(&json!({ "tracks": all }));
         }
-        for take in &found {
-            let seconds = take.frames as f64 / f64::from(take.log.rate.max(1));
-            output.print(format_args!(
-                "{}  {}  {seconds:.1} s  {} stretch(es), {} frames lost  begun {}{}",
-                name(take),
-                crate::output::plain(&take.log.name),
-                take.log.stretches.len(),
-                take.log.lost(),
-                take.log.begun,
-                take.problem.as_ref().map_or_else(String::new, |why| format!("  cannot be opened: {why}"))
-            ))?;
-        }
-        if !found.is_empty() {
-            output.say(format_args!("recover them: omega takes {} --recover", self.session.display()));
-        }
-        Ok(())
-    }
-
-    fn throw_away(&self, output: &Output) -> Result<(), Failure> {
-        let mut studio = output.open(&self.session)?;
-        let found = studio.unfinished_takes()?;
-        for file in &self.discard {
-            let take = found.iter().find(|take| name(take) == *file);
-            let take = take.ok_or_else(|| {
-                Failure::usage(format!("there is no take '{file}'; `omega takes` shows all"))
-            })?;
-            studio.discard_take(take)?;
-            output.say(format_args!("discarded {file}"));
+        for (id, track) in tracks {
+            tell(&project, &map, id, track, output)?;
         }
         Ok(())
     }
 }
 
-/// Recovers all takes that can be; the failure of the last that cannot.
-pub fn recover(studio: &mut Studio, output: &Output) -> Result<(), Failure> {
-    let mut failure = None;
-    for take in studio.unfinished_takes()? {
-        match studio.recover_take(&take) {
-            Ok(Some(kept)) => {
-                output.say(format_args!(
-                    "recovered {} of {}",
-                    name(&take),
-                    crate::output::plain(&take.log.name)
-                ));
-                kept.clips.iter().try_for_each(|clip| output.print(clip))?;
-            }
-            Ok(None) => {
-                output.say(format_args!("note: {} holds no audio; it stays where it is", name(&take)));
-            }
-            Err(error) => failure = Some(error),
-        }
+fn tell(
+    project: &Project,
+    map: &TempoMap,
+    id: &TrackId,
+    track: &Track,
+    output: &Output,
+) -> Result<(), Failure> {
+    output.print(format_args!("{id}  '{}'", plain(&track.name)))?;
+    for (take_id, take) in project.takes_of(id) {
+        output.print(format_args!(
+            "  {take_id}  '{}'  {} clips{}",
+            plain(&take.name),
+            project.clips_in(take_id).count(),
+            if take.mute { ", muted" } else { "" }
+        ))?;
     }
-    studio.save()?;
-    failure.map_or(Ok(()), |error| Err(error.into()))
+    for (span_id, start, span) in spans(project, map, id) {
+        output.print(format_args!(
+            "  {start}..{}  {}  '{}'  fade {}  {span_id}",
+            start.saturating_add(span.length.0),
+            span.take,
+            plain(name(project, &span.take)),
+            span.fade.0
+        ))?;
+    }
+    Ok(())
 }
 
-/// What a take is called.
-fn name(take: &FoundTake) -> String {
-    let file = take.log_file.as_ref().map_or_else(|| take.file.clone(), |log| log.with_extension("wav"));
-    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+fn as_json(project: &Project, map: &TempoMap, id: &TrackId, track: &Track) -> Value {
+    let clip = |(id, clip): (&omega_studio::session::ClipId, &std::sync::Arc<Clip>)| {
+        let start = map.frame_of(clip.position);
+        json!({"id": id, "position": PointText(clip.position).to_string(), "start": start.0,
+            "end": (start + clip.length).0, "media": clip.media, "mute": clip.mute})
+    };
+    let takes = project.takes_of(id).map(|(id, take)| {
+        let mut clips: Vec<Value> = project.clips_in(id).map(clip).collect();
+        clips.sort_by_key(|clip| clip["start"].as_i64());
+        json!({"id": id, "name": take.name, "colour": take.colour, "mute": take.mute, "clips": clips})
+    });
+    let comp = spans(project, map, id).into_iter().map(|(id, start, span)| {
+        json!({"id": id, "take": span.take, "position": PointText(span.start).to_string(), "start": start,
+            "end": start.saturating_add(span.length.0), "fade": span.fade.0})
+    });
+    json!({"id": id, "name": track.name, "takes": takes.collect::<Vec<_>>(), "comp": comp.collect::<Vec<_>>()})
 }
 
-fn one(take: &FoundTake) -> serde_json::Value {
-    let stretches: Vec<_> = take
-        .log
-        .stretches
-        .iter()
-        .map(|s| json!({"at": s.at, "position": s.position, "frames": s.frames}))
-        .collect();
-    json!({
-        "file": name(take), "track": take.log.track, "name": take.log.name, "rate": take.log.rate,
-        "channels": take.log.channels, "frames": take.frames, "lost": take.log.lost(), "begun": take.log.begun,
-        "stretches": stretches, "problem": take.problem,
-    })
+/// The spans of a track's comp by place, with the frame that each starts with.
+fn spans<'a>(project: &'a Project, map: &TempoMap, id: &TrackId) -> Vec<(String, i64, &'a CompSpan)> {
+    let spans = project.comp_on(id);
+    let mut all: Vec<(String, i64, &CompSpan)> =
+        spans.map(|(id, span)| (id.to_string(), map.frame_of(span.start).0, &**span)).collect();
+    all.sort_by_key(|(_, start, _)| *start);
+    all
+}
+
+fn name<'a>(project: &'a Project, take: &TakeId) -> &'a str {
+    project.take(take).map_or("", |take| &take.name)
 }

@@ -36,7 +36,7 @@ mod voice;
 
 pub use play_list::PlayList;
 pub use prepare::{NamedSource, PlayListError};
-pub use segment::{ChannelMap, Fade, FadeShape, Segment, SourceId};
+pub use segment::{ChannelMap, Cut, Fade, FadeShape, Segment, SourceId};
 
 use deck::Deck;
 use voice::Voice;

@@ -12,7 +12,7 @@ use omega_processor::{MAX_BLOCK, PrepareConfig};
 use omega_rt::{AlignedBuffer, Owned, PcmSource};
 
 use super::play_list::{Entry, PlayList, Slot};
-use super::segment::{ChannelMap, Fade, Segment, SourceId};
+use super::segment::{ChannelMap, Cut, Fade, Segment, SourceId};
 use super::{ClipReader, MAX_SEGMENTS, MAX_SOUNDING, MAX_SOURCES, MIN_REPEAT};
 
 /// Frames beyond which no segment and no source range may reach, so that sums of positions never overflow.
@@ -30,7 +30,7 @@ pub enum PlayListError {
     /// More sources than [`MAX_SOURCES`].
     #[error("{0} sources on one track; the most is {MAX_SOURCES}: spread the clips over several tracks")]
     TooManySources(usize),
-    /// A length that is not above zero, or a position, an offset or an end beyond ±2⁶⁰ frames.
+    /// A length that is not above zero, or a position, an offset or an end beyond ±2⁶⁰ frames; a cut or a phase that cannot be.
     #[error("clip {0}: its length must be above zero, and all its positions within 2^60 frames of zero")]
     Range(usize),
     /// A gain that is no finite number.
@@ -109,7 +109,11 @@ fn check(index: usize, segment: &Segment) -> Result<(), PlayListError> {
     let range = segment.length > 0
         && [segment.length, segment.start, segment.offset].into_iter().all(near)
         && near(segment.start + segment.length)
-        && near(segment.offset + segment.length.max(segment.repeat.clamp(0, FAR)));
+        && near(segment.offset + segment.length.max(segment.repeat.clamp(0, FAR)))
+        && [segment.phase, segment.cut.before, segment.cut.behind, segment.cut.risen, segment.cut.left]
+            .into_iter()
+            .all(|n| (0..=FAR).contains(&n))
+        && (segment.phase == 0 || segment.phase < segment.repeat);
     if !range {
         return Err(PlayListError::Range(index));
     }
@@ -117,10 +121,11 @@ fn check(index: usize, segment: &Segment) -> Result<(), PlayListError> {
         return Err(PlayListError::Gain(index));
     }
     let possible = |fade: Fade| (0..=Ramp::MAX_LENGTH).contains(&fade.length);
-    if !possible(segment.fade_in) || !possible(segment.fade_out) {
+    let fades = [segment.fade_in, segment.fade_out, segment.cut.fade_in, segment.cut.fade_out];
+    if !fades.into_iter().all(possible) {
         return Err(PlayListError::Fade(index));
     }
-    let once = segment.repeat == 0 || (segment.length..=FAR).contains(&segment.repeat);
+    let once = segment.repeat == 0 || (segment.length + segment.phase..=FAR).contains(&segment.repeat);
     if !once && !(MIN_REPEAT..=FAR).contains(&segment.repeat) {
         return Err(PlayListError::Repeat(index));
     }
@@ -196,6 +201,17 @@ fn content(segment: &Segment) -> u64 {
             list.iter().fold(2, |key, channel| mixed(key, channel.map_or(u64::MAX, u64::from)))
         }
     };
+    let cut = &segment.cut;
+    let whole = *cut == Cut::NONE && segment.phase == 0;
+    let cuts = [
+        word(cut.before),
+        word(cut.behind),
+        fade(cut.fade_in),
+        fade(cut.fade_out),
+        word(cut.risen),
+        word(cut.left),
+        word(segment.phase),
+    ];
     [
         word(segment.length),
         segment.source,
@@ -208,6 +224,7 @@ fn content(segment: &Segment) -> u64 {
         word(segment.repeat),
     ]
     .into_iter()
+    .chain(cuts.into_iter().filter(|_| !whole))
     .fold(word(segment.start), mixed)
 }
 

@@ -93,6 +93,29 @@ impl PartialEq for ChannelMap {
     }
 }
 
+/// How a segment is cut out of a longer stretch: the fades of that run over all of it, and the cuts have fades of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Frames of the stretch before the segment: the segment's fade-in begins that much earlier. Not negative.
+    pub before: i64,
+    /// Frames of the stretch behind the segment: its fade-out ends that much later. Not negative.
+    pub behind: i64,
+    /// At the segment's first frame, beside its own fade-in.
+    pub fade_in: Fade,
+    /// At the segment's end, beside its own fade-out.
+    pub fade_out: Fade,
+    /// Frames of the cut's fade-in that lie before the segment. Not negative.
+    pub risen: i64,
+    /// Frames of the cut's fade-out that lie behind the segment. Not negative.
+    pub left: i64,
+}
+
+impl Cut {
+    /// Not cut: the segment is all there is.
+    pub const NONE: Self =
+        Self { before: 0, behind: 0, fade_in: Fade::NONE, fade_out: Fade::NONE, risen: 0, left: 0 };
+}
+
 /// A stretch of a source on the time line, all in frames at the session's rate.
 ///
 /// The segment plays the frames `offset .. offset + span` of its source, where the span is `repeat` if that is above zero, else
@@ -120,6 +143,10 @@ pub struct Segment {
     pub reverse: bool,
     /// Frames after which the range is played again; zero for never.
     pub repeat: i64,
+    /// Frames of the range that were played before the segment begins; zero where it does not repeat.
+    pub phase: i64,
+    /// How it is cut out of a longer stretch.
+    pub cut: Cut,
     /// Keeps its place (and its source), but is not heard.
     pub muted: bool,
 }
@@ -139,6 +166,8 @@ impl Segment {
             fade_out: Fade::NONE,
             reverse: false,
             repeat: 0,
+            phase: 0,
+            cut: Cut::NONE,
             muted: false,
         }
     }
@@ -149,15 +178,21 @@ impl Segment {
         self.start.saturating_add(self.length)
     }
 
-    /// Gain at `frame` frames after the start: clip gain times fade-in times fade-out, in this order.
+    /// Gain at `frame` frames after the start: clip gain times fade-in times fade-out times the fades of the cuts, in this order.
     #[must_use]
     pub fn gain_at(&self, frame: i64) -> f32 {
-        self.gain * self.fade_in.gain(frame) * self.fade_out.gain(self.length - frame)
+        let (cut, left) = (&self.cut, self.length - frame);
+        let own = self.gain * self.fade_in.gain(frame + cut.before) * self.fade_out.gain(left + cut.behind);
+        own * cut.fade_in.gain(frame + cut.risen) * cut.fade_out.gain(left + cut.left)
     }
 
     /// No fade touches the frames `begin..end` after the start.
     pub(super) fn level(&self, begin: i64, end: i64) -> bool {
-        begin >= self.fade_in.length && self.length - (end - 1) >= self.fade_out.length
+        let (cut, left) = (&self.cut, self.length - (end - 1));
+        begin + cut.before >= self.fade_in.length
+            && begin + cut.risen >= cut.fade_in.length
+            && left + cut.behind >= self.fade_out.length
+            && left + cut.left >= cut.fade_out.length
     }
 
     /// Where the source is read for `frames` frames from `frame` frames after the start on, in the order in which they are
@@ -177,7 +212,7 @@ impl Segment {
     pub(super) fn run(&self, frame: i64, frames: usize) -> Run {
         // Both are above zero in a list that was built; this way the division cannot fail in any other either.
         let span = if self.repeat > 0 { self.repeat } else { self.length.max(1) };
-        let phase = frame.rem_euclid(span);
+        let phase = frame.saturating_add(self.phase).rem_euclid(span);
         let left = usize::try_from(span - phase).unwrap_or(usize::MAX);
         let frames = frames.min(left);
         let count = i64::try_from(frames).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! What a play list refuses, off the audio thread.
 
 use omega_devices::clip_reader::{
-    Fade, FadeShape, MAX_SEGMENTS, MAX_SOUNDING, MAX_SOURCES, PlayList, PlayListError, Segment,
+    Cut, Fade, FadeShape, MAX_SEGMENTS, MAX_SOUNDING, MAX_SOURCES, PlayList, PlayListError, Segment,
 };
 use omega_rt::{Owned, PcmSource, RamPcm};
 
@@ -23,6 +23,11 @@ fn clips_that_make_no_sense_are_refused_by_number() {
         Segment { start: 1 << 60, ..good.clone() },
         Segment { offset: far, ..good.clone() },
         Segment { offset: i64::MIN, ..good.clone() },
+        Segment { phase: 1, ..good.clone() },
+        Segment { phase: 50, repeat: 50, ..good.clone() },
+        Segment { phase: -1, repeat: 50, ..good.clone() },
+        Segment { cut: Cut { before: -1, ..Cut::NONE }, ..good.clone() },
+        Segment { cut: Cut { behind: far, ..Cut::NONE }, ..good.clone() },
     ] {
         assert_eq!(refuse(bad), PlayListError::Range(1));
     }
@@ -33,6 +38,9 @@ fn clips_that_make_no_sense_are_refused_by_number() {
         let fade = Fade { length, shape: FadeShape::Linear };
         assert_eq!(refuse(Segment { fade_in: fade, ..good.clone() }), PlayListError::Fade(1));
         assert_eq!(refuse(Segment { fade_out: fade, ..good.clone() }), PlayListError::Fade(1));
+        for cut in [Cut { fade_in: fade, ..Cut::NONE }, Cut { fade_out: fade, ..Cut::NONE }] {
+            assert_eq!(refuse(Segment { cut, ..good.clone() }), PlayListError::Fade(1));
+        }
     }
     for repeat in [-1, 1, 31, i64::MIN] {
         assert_eq!(refuse(Segment { repeat, ..good.clone() }), PlayListError::Repeat(1));

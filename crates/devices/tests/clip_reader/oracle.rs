@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use omega_devices::clip_reader::{
-    ChannelMap, ClipReader, Fade, FadeShape, NamedSource, PlayList, Segment, SourceId,
+    ChannelMap, ClipReader, Cut, Fade, FadeShape, NamedSource, PlayList, Segment, SourceId,
 };
 use omega_dsp::simd::Level;
 use omega_processor::{PrepareConfig, Transport};
@@ -94,13 +94,24 @@ pub fn segment(random: &mut Random, library: &Library) -> Segment {
         1 => ChannelMap::Single(u16::try_from(random.index(3)).expect("small")),
         _ => ChannelMap::Listed(Shared::from(Arc::from([Some(1), None, Some(0)]))),
     };
+    let repeat = if random.once_in(3) { random.within(32, 400) } else { 0 };
+    let cut = Cut {
+        before: random.within(0, 400),
+        behind: random.within(0, 400),
+        fade_in: fade(random),
+        fade_out: fade(random),
+        risen: random.within(0, 300),
+        left: random.within(0, 300),
+    };
     Segment {
         channels: map,
         gain: if random.once_in(3) { 1.0 } else { random.value(-1.5, 1.5) },
         fade_in: fade(random),
         fade_out: fade(random),
         reverse: random.once_in(3),
-        repeat: if random.once_in(3) { random.within(32, 400) } else { 0 },
+        repeat,
+        phase: if repeat > 0 && random.once_in(2) { random.within(0, repeat - 1) } else { 0 },
+        cut: if random.once_in(2) { cut } else { Cut::NONE },
         muted: random.once_in(8),
         ..Segment::new(source, random.within(-600, 2400), length, random.within(-100, 2000))
     }
@@ -113,7 +124,7 @@ pub fn heard(library: &Library, segment: &Segment, output: usize, frame: i64) ->
     }
     let after = frame - segment.start;
     let span = if segment.repeat == 0 { segment.length } else { segment.repeat };
-    let phase = after % span;
+    let phase = (after + segment.phase) % span;
     let from = segment.offset + if segment.reverse { span - 1 - phase } else { phase };
     let channel = match &segment.channels {
         ChannelMap::Straight => Some(output),
@@ -126,7 +137,10 @@ pub fn heard(library: &Library, segment: &Segment, output: usize, frame: i64) ->
         if distance < fade.length { fade.shape.gain(distance as f32 / fade.length as f32) } else { 1.0 }
     };
     let before_end = segment.start + segment.length - frame;
-    Some((sample, segment.gain * part(after, segment.fade_in) * part(before_end, segment.fade_out)))
+    let Cut { before, behind, fade_in, fade_out, risen, left } = segment.cut;
+    let clip =
+        segment.gain * part(after + before, segment.fade_in) * part(before_end + behind, segment.fade_out);
+    Some((sample, clip * part(after + risen, fade_in) * part(before_end + left, fade_out)))
 }
 
 /// The sum of all segments, in the list's order, over the frames of `job`.

@@ -246,7 +246,7 @@ fn the_ranges_that_a_clip_reads_are_those_of_its_frames() {
         let end = (from + i64::try_from(count).expect("small")).min(segment.length);
         let span = if segment.repeat > 0 { segment.repeat } else { segment.length };
         let mut naive: Vec<i64> = (from.max(0)..end)
-            .map(|frame| frame % span)
+            .map(|frame| (frame + segment.phase) % span)
             .map(|phase| segment.offset + if segment.reverse { span - 1 - phase } else { phase })
             .collect();
         read.sort_unstable();

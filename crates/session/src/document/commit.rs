@@ -46,7 +46,7 @@ impl Document {
             return Err(ApplyError::ReadOnly);
         }
         let ids = IdMaker::new(*blake3::hash(&self.peer.to_le_bytes()).as_bytes(), self.next_operation());
-        let draft = draft_all(edits, &self.project, ids)?;
+        let draft = draft_all(edits, &self.project, ids, self.params)?;
         let changes = self.state.effective(self.project.facts_to(&draft.project));
         if let (true, Some(cycle)) = (is_structural(&changes), draft.project.signal_cycle()) {
             return Err(EditError::SignalCycle(cycle).into());
@@ -235,7 +235,7 @@ pub(super) fn merged(deltas: Vec<Delta>) -> Vec<Delta> {
     all.into_values().filter(|delta| delta.before != delta.after).collect()
 }
 
-/// Whether changes can make or break a cable, a folder, or twins.
+/// Whether changes can make or break a cable, a folder, or twins, or let spans of a comp overlap.
 fn is_structural(changes: &Changes) -> bool {
     changes.iter().any(|(path, _)| {
         let mut segments = path.split(SEPARATOR);
@@ -245,6 +245,8 @@ fn is_structural(changes: &Changes) -> bool {
             "sends" => matches!(fact, "track" | "target" | "pre" | "feedback_delay" | "deleted"),
             "devices" => matches!(fact, "track" | "kind" | "sidechain" | "deleted"),
             "lanes" => matches!(fact, "target" | "deleted"),
+            "takes" => matches!(fact, "track" | "deleted"),
+            "comp" => matches!(fact, "track" | "take" | "start" | "length" | "deleted"),
             "tempo" | "meter" => true,
             _ => false,
         }

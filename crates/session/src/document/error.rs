@@ -68,6 +68,15 @@ pub enum OpenError {
         /// The lock.
         lock: PathBuf,
     },
+    /// Its folder must not be written.
+    #[error(
+        "the session cannot be written ({source}); it can be read, played and rendered where it is, and `save-as` makes a copy \
+         to work on"
+    )]
+    NotWritable {
+        /// The file that should have been written first, and why it was not.
+        source: FileError,
+    },
     /// A newer version wrote it.
     #[error("{} has format {version}, which is newer than this program; open it with a newer version", path.display())]
     Newer {
@@ -144,7 +153,7 @@ pub enum SaveError {
         source: TextError,
     },
     /// Writing failed. What was acknowledged is in the history.
-    #[error("cannot save: {0}")]
+    #[error("cannot save: {0}; what was done is in the history, and the next save brings the text up to it")]
     File(#[from] FileError),
     /// A change outside could not be taken in.
     #[error(transparent)]
@@ -161,6 +170,14 @@ pub enum MergeError {
     /// They are damaged.
     #[error("the edits of the other side are damaged: {0}; ask for them again")]
     Damaged(String),
+    /// A newer version made them.
+    #[error(
+        "the edits of the other side have format {version}, which is newer than this program; merge them with a newer version"
+    )]
+    Newer {
+        /// Their format.
+        version: String,
+    },
     /// They could not be stored.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -220,6 +237,8 @@ pub enum Notice {
     },
     /// A file of the history folder is none of the history, or a damaged snapshot; it is not used.
     Foreign(PathBuf),
+    /// A snapshot was made by a newer version. It is not needed: all that a snapshot holds is in the other files.
+    NewerSnapshot(PathBuf),
     /// Part of the history cannot be used; what it did was taken from elsewhere.
     Recovered {
         /// So many facts were taken from `project.json`.
@@ -251,6 +270,7 @@ impl Notice {
             | Self::Foreign(_) => true,
             Self::StaleLock(_)
             | Self::TornEnd { .. }
+            | Self::NewerSnapshot(_)
             | Self::TextChanged(_)
             | Self::Repaired(_)
             | Self::Left(_) => false,
@@ -288,6 +308,9 @@ impl fmt::Display for Notice {
             ),
             Self::Foreign(path) => {
                 write!(f, "{} is no file of the history or is damaged; it is not used", path.display())
+            }
+            Self::NewerSnapshot(path) => {
+                write!(f, "{} was made by a newer version; it is not needed and not used", path.display())
             }
             Self::Incomplete => f.write_str(
                 "part of the history is missing, and what builds on it cannot be shown; bring its file back",

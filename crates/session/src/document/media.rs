@@ -12,6 +12,9 @@ use crate::folder::{self, files};
 use crate::model::fact::SEPARATOR;
 use crate::model::{MediaId, Project};
 
+/// Whether a file holds the audio that an id names.
+pub type HoldsMedia = fn(id: &MediaId, file: &Path) -> bool;
+
 /// What cleaning up removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
@@ -19,10 +22,13 @@ pub struct Cleaned {
     pub files: Vec<PathBuf>,
     /// Their bytes.
     pub bytes: u64,
+    /// Folders that were left alone because they are links: others may use what they lead to.
+    pub linked: Vec<PathBuf>,
 }
 
 impl Document {
-    /// Saves, copies the whole session and goes on with the copy. The original is closed as it was saved.
+    /// Saves, copies the whole session and goes on with the copy. The original is closed as it was saved; one that is open
+    /// read-only is copied as it is. What folders of it link to is copied as well.
     ///
     /// # Errors
     /// [`SaveError`]; this document then still is the original.
@@ -31,7 +37,9 @@ impl Document {
         if path.symlink_metadata().is_ok() {
             return Err(SaveError::Exists(path.to_owned()));
         }
-        self.save()?;
+        if !self.is_read_only() {
+            self.save()?;
+        }
         let Some(from) = self.folder().map(Path::to_owned) else { return Err(SaveError::NoPlace) };
         let beside = files::unfinished(path);
         let copied = copy_session(&from, &beside).and_then(|()| files::put_in_place(&beside, path));
@@ -40,7 +48,9 @@ impl Document {
             return Err(FileError { path: path.to_owned(), source }.into());
         }
         let options = OpenOptions { time: self.time, ..OpenOptions::new(&self.author) };
+        let params = self.params;
         *self = Self::open(path, &options).map_err(Box::new)?;
+        self.params = params;
         Ok(())
     }
 
@@ -55,11 +65,12 @@ impl Document {
             .map_err(FileError::at(path))
     }
 
-    /// Copies media that lie outside into the session, as one edit.
+    /// Copies media that lie outside into the session, as one edit. `holds` says whether a file holds the audio that an id
+    /// names: a document knows no audio.
     ///
     /// # Errors
     /// [`MediaError`], naming the file; the session is then as it was before.
-    pub fn collect_media(&mut self) -> Result<Applied, MediaError> {
+    pub fn collect_media(&mut self, holds: HoldsMedia) -> Result<Applied, MediaError> {
         let Home::Folder(folder) = &self.home else { return Err(MediaError::NoPlace) };
         let folder = folder.path().to_owned();
         let mut edits: Vec<Edit> = Vec::new();
@@ -69,7 +80,7 @@ impl Document {
                 .extension()
                 .map_or_else(String::new, |ending| format!(".{}", ending.to_string_lossy()));
             let file = format!("{}/{id}{ending}", folder::MEDIA);
-            collect(id, &source, &folder.join(&file))?;
+            collect(id, &source, &folder.join(&file), holds)?;
             edits.push(MediaRelink { id: id.clone(), file }.into());
         }
         let media = folder.join(folder::MEDIA);
@@ -88,7 +99,12 @@ impl Document {
         let mut named = self.names_in_history()?;
         named.extend(names_of_takes(&folder.join(folder::RECORDING))?);
         for inner in [folder::MEDIA, folder::PLUGINS] {
+            let relative = Path::new(inner);
             let inner = folder.join(inner);
+            if inner.is_symlink() {
+                unused.linked.push(relative.to_owned());
+                continue;
+            }
             let entries = match fs::read_dir(&inner) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 entries => entries.map_err(FileError::at(&inner))?,
@@ -174,11 +190,13 @@ fn names_of_takes(recording: &Path) -> Result<Vec<String>, FileError> {
 }
 
 impl Project {
-    /// This project without what belongs to one piece of music: clips, media, lanes, markers.
+    /// This project without what belongs to one piece of music: clips, takes, comps, media, lanes, markers.
     #[must_use]
     pub fn as_template(&self) -> Self {
         let mut template = self.clone();
         self.clips().keys().for_each(|id| drop(template.remove_clip(id)));
+        self.takes().keys().for_each(|id| drop(template.remove_take(id)));
+        self.comp().keys().for_each(|id| drop(template.remove_comp(id)));
         self.media().keys().for_each(|id| drop(template.remove_media(id)));
         self.lanes().keys().for_each(|id| drop(template.remove_lane(id)));
         self.markers().keys().for_each(|id| drop(template.remove_marker(id)));
@@ -187,25 +205,38 @@ impl Project {
 }
 
 /// Copies a file to its place, if it is what its id says (an id that is no hash says nothing).
-fn collect(id: &MediaId, from: &Path, to: &Path) -> Result<(), MediaError> {
-    let failed = |path: &Path| {
-        let (id, path) = (id.clone(), path.to_owned());
-        move |source| MediaError::File { id, source: FileError { path, source } }
-    };
+fn collect(id: &MediaId, from: &Path, to: &Path, holds: HoldsMedia) -> Result<(), MediaError> {
     if to.exists() {
         return Ok(());
     }
     let beside = files::unfinished(to);
-    fs::copy(from, &beside).map_err(failed(from))?;
-    let mut hash = blake3::Hasher::new();
-    let mut copy = fs::File::open(&beside).map_err(failed(&beside))?;
-    io::copy(&mut copy, &mut hash).map_err(failed(&beside))?;
-    if id.as_str().len() == 64 && hash.finalize().to_hex().as_str() != id.as_str() {
+    let copied = copy_checked(id, from, &beside, holds);
+    let placed = copied.and_then(|()| fs::rename(&beside, to).map_err(failed(id, to)));
+    if placed.is_err() {
+        // A half of it is of no use, and takes room where there is none.
         let _ = fs::remove_file(&beside);
+    }
+    placed
+}
+
+fn failed(id: &MediaId, path: &Path) -> impl FnOnce(io::Error) -> MediaError {
+    let (id, path) = (id.clone(), path.to_owned());
+    move |source| MediaError::File { id, source: FileError { path, source } }
+}
+
+fn copy_checked(id: &MediaId, from: &Path, beside: &Path, holds: HoldsMedia) -> Result<(), MediaError> {
+    // A pipe has to be refused before it is opened, which waits for somebody at its other end.
+    if !fs::metadata(from).map_err(failed(id, from))?.is_file() {
+        return Err(failed(id, from)(files::not_regular()));
+    }
+    let mut source = fs::File::open(from).map_err(failed(id, from))?;
+    let mut copy = files::begin(beside).map_err(failed(id, beside))?;
+    io::copy(&mut source, &mut copy).map_err(failed(id, from))?;
+    copy.sync_all().map_err(failed(id, beside))?;
+    if id.as_str().len() == 64 && !holds(id, beside) {
         return Err(MediaError::Changed { id: id.clone(), path: from.to_owned() });
     }
-    copy.sync_all().map_err(failed(&beside))?;
-    fs::rename(&beside, to).map_err(failed(to))
+    Ok(())
 }
 
 /// Copies all of a session but its cache and its lock.
@@ -220,21 +251,46 @@ fn copy_session(from: &Path, to: &Path) -> io::Result<()> {
         if name == folder::CACHE || name == "lock" || name == ".git" {
             continue;
         }
-        copy_all(&entry.path(), &to.join(&name))?;
+        let (from, to) = (entry.path(), to.join(&name));
+        let ours = [folder::HISTORY, folder::MEDIA, folder::PLUGINS].iter().any(|inner| name == **inner);
+        // Where a folder of the session lies elsewhere, the copy gets what is in it.
+        if ours && from.is_dir() { copy_folder(&from, &to)? } else { copy_all(&from, &to)? }
     }
     files::sync_folder(to)
 }
 
-fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
-    let data = fs::symlink_metadata(from)?;
-    if data.is_dir() {
-        fs::create_dir(to)?;
-        for entry in fs::read_dir(from)? {
-            let entry = entry?;
-            copy_all(&entry.path(), &to.join(entry.file_name()))?;
-        }
-        return files::sync_folder(to);
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        copy_all(&entry.path(), &to.join(entry.file_name()))?;
     }
-    fs::copy(from, to)?;
-    fs::File::open(to)?.sync_all()
+    files::sync_folder(to)
+}
+
+/// Copies a file, also one that a link leads to, or a folder with what is in it. Links that lead to folders or nowhere stay
+/// links, and pipes and sockets, which hold nothing, are left out.
+fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+    let own = fs::symlink_metadata(from)?;
+    let meant = fs::metadata(from).ok();
+    if own.is_dir() {
+        copy_folder(from, to)
+    } else if meant.as_ref().is_some_and(fs::Metadata::is_file) {
+        fs::copy(from, to)?;
+        fs::File::open(to)?.sync_all()
+    } else if own.is_symlink() && meant.is_none_or(|meant| meant.is_dir()) {
+        copy_link(from, to)
+    } else {
+        Ok(())
+    }
+}
+
+/// The same link, made absolute, for the copy may lie elsewhere.
+fn copy_link(from: &Path, to: &Path) -> io::Result<()> {
+    let target = from.canonicalize().or_else(|_| fs::read_link(from))?;
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(target, to)?;
+    #[cfg(not(unix))]
+    let _ = (target, to);
+    Ok(())
 }

@@ -6,7 +6,8 @@ use super::crdt::Crdt;
 use super::error::{ApplyError, FileError, MergeError};
 use super::open::fork_peer;
 use super::{Document, EntryId, Home};
-use crate::folder::record::{Kind, Record, scan};
+use crate::folder::record::{Kind, Record, newer, scan};
+use crate::model::SCHEMA;
 
 /// What a copy of a session has: of each writer, how many entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -68,6 +69,9 @@ impl Document {
         if self.is_read_only() {
             return Err(ApplyError::ReadOnly.into());
         }
+        if let Some(version) = newer(bundle) {
+            return Err(MergeError::Newer { version });
+        }
         let scan = scan(bundle, 0);
         if !scan.damage.is_empty() || scan.torn.is_some() {
             return Err(MergeError::Damaged("they are cut or changed".to_owned()));
@@ -79,6 +83,9 @@ impl Document {
             let Some(id) = record.header.id.filter(|_| !known) else {
                 return Err(MergeError::Damaged("they hold a record that is nobody's".to_owned()));
             };
+            if let Some(version) = newer_schema(&record) {
+                return Err(MergeError::Newer { version });
+            }
             if self.journal.has(id) || records.contains_key(&id) {
                 continue;
             }
@@ -89,5 +96,51 @@ impl Document {
         Crdt::check(&blobs.collect::<Vec<_>>()).map_err(|error| MergeError::Damaged(error.to_string()))?;
         self.take_in(records.into_values().collect())?;
         Ok(Merged { entries })
+    }
+}
+
+/// The format that a record says the session has from now on, if it is a newer one.
+fn newer_schema(record: &Record) -> Option<String> {
+    let says = record.header.changes.iter().filter(|delta| delta.path == "schema");
+    let versions = says.filter_map(|delta| delta.after.as_ref()?.as_i64());
+    versions.max().filter(|version| *version > i64::from(SCHEMA)).map(|version| version.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::document::{CreateOptions, OpenError, OpenOptions};
+    use crate::folder::record::Header;
+
+    /// A session that says that a newer version migrated it.
+    fn migrate(document: &mut Document) {
+        let to = Value::from(SCHEMA + 1);
+        document.commit(Header::new(Kind::Edit), &vec![("schema".to_owned(), Some(to))]).unwrap();
+    }
+
+    #[test]
+    fn what_a_newer_version_migrated_is_refused_and_says_what_to_do() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("Song.omega");
+        let mut newer = Document::create(&path, &CreateOptions::seeded("Song", 1)).unwrap();
+        let mut older = newer.fork("ben", Some(2)).unwrap();
+        let before = (older.project().to_text(), older.version());
+        migrate(&mut newer);
+        let bundle = newer.bundle(&older.version()).unwrap();
+        let error = older.merge(&bundle).unwrap_err();
+        assert!(matches!(&error, MergeError::Newer { version } if *version == "2"), "{error}");
+        assert!(error.to_string().contains("merge them with a newer version"), "{error}");
+        assert_eq!((older.project().to_text(), older.version()), before);
+        let mut bytes = bundle.clone();
+        bytes[3] = b'2';
+        assert!(matches!(older.merge(&bytes), Err(MergeError::Newer { .. })));
+        drop(newer);
+        for options in [OpenOptions::default(), OpenOptions::read_only()] {
+            let error = Document::open(&path, &options).unwrap_err();
+            assert!(matches!(&error, OpenError::Newer { version, .. } if *version == "2"), "{error}");
+            assert!(error.to_string().contains("open it with a newer version"), "{error}");
+        }
     }
 }

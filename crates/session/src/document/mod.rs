@@ -27,12 +27,13 @@ pub use error::{ApplyError, CreateError, FileError, MediaError, MergeError, Noti
 use journal::Journal;
 pub use journal::{EntryId, EntryKind, HistoryEntry};
 use loro::VersionVector;
-pub use media::Cleaned;
+pub use media::{Cleaned, HoldsMedia};
 pub use merge::{Merged, Version};
 pub use open::{CreateOptions, OpenOptions};
 pub(crate) use state::Delta;
 use state::State;
 
+use crate::edit::ParamsOf;
 use crate::folder::Folder;
 use crate::model::Project;
 
@@ -85,6 +86,8 @@ pub struct Document {
     /// Bytes of history since the last snapshot.
     fresh: u64,
     notices: Vec<Notice>,
+    /// What devices take.
+    params: ParamsOf,
 }
 
 impl Document {
@@ -134,6 +137,12 @@ impl Document {
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         matches!(self.home, Home::ReadOnly(_))
+    }
+
+    /// From now on parameters of devices are checked when they are edited: they have to exist and be within their range, where
+    /// `params` knows the kind of device. What is stored already stays as it is.
+    pub fn check_params_with(&mut self, params: ParamsOf) {
+        self.params = params;
     }
 
     /// What was noticed since this was last asked.

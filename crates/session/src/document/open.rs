@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use loro::VersionVector;
@@ -120,6 +121,7 @@ impl Document {
             text: TextState::default(),
             fresh: 0,
             notices: Vec::new(),
+            params: crate::edit::of_no_device,
         }
     }
 
@@ -232,6 +234,7 @@ impl Document {
                 }
                 folder::Fault::Damaged { .. } => continue,
                 folder::Fault::Foreign { path } => Notice::Foreign(path),
+                folder::Fault::Newer { path } => Notice::NewerSnapshot(path),
             });
         }
         for snapshot in &loaded.snapshots {
@@ -308,6 +311,7 @@ impl Document {
         let damaged = loaded.faults.iter().any(|fault| match fault {
             folder::Fault::Torn { path, .. }
             | folder::Fault::Damaged { path, .. }
+            | folder::Fault::Newer { path }
             | folder::Fault::Foreign { path } => {
                 path.file_name().is_some_and(|name| *name == *folder::log_name(peer))
             }
@@ -339,7 +343,9 @@ fn lock(path: &Path, options: &OpenOptions) -> Result<(Option<Lock>, Option<fold
         Err(LockError::Held(holder)) => Err(OpenError::InUse(holder)),
         Err(LockError::Elsewhere(holder, lock)) => Err(OpenError::InUseElsewhere { holder, lock }),
         Err(LockError::Io(source)) => {
-            Err(FileError { path: PathBuf::from(path).join("lock"), source }.into())
+            let denied = matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
+            let source = FileError { path: PathBuf::from(path).join("lock"), source };
+            Err(if denied { OpenError::NotWritable { source } } else { source.into() })
         }
     }
 }

@@ -183,7 +183,7 @@ pub(super) fn new_damage(loaded: &Loaded) -> Vec<Damage> {
         loaded.records.iter().flat_map(|(record, _)| &record.header.damage).collect();
     let faults = loaded.faults.iter().filter_map(|fault| match fault {
         Fault::Damaged { damage, .. } => Some(damage),
-        Fault::Torn { .. } | Fault::Foreign { .. } => None,
+        Fault::Torn { .. } | Fault::Foreign { .. } | Fault::Newer { .. } => None,
     });
     faults.filter(|damage| !known.contains(damage)).cloned().collect()
 }

@@ -40,11 +40,11 @@ impl Document {
         if hash != previous {
             let beside = files::write_beside(&path, text.as_bytes()).map_err(FileError::at(&path))?;
             // From here on either text is known, whichever is there after a kill.
-            self.mark(Kind::Writing, &hash, &previous, &version, true)?;
+            self.mark(Kind::Writing, &hash, &previous, &version, true).map_err(unsaved)?;
             files::put_in_place(&beside, &path).map_err(FileError::at(&path))?;
         }
         if hash != previous || self.text.base.as_ref() != Some(&version) {
-            self.mark(Kind::Wrote, &hash, "", &version, false)?;
+            self.mark(Kind::Wrote, &hash, "", &version, false).map_err(unsaved)?;
         }
         self.text = TextState { known: vec![hash], base: Some(version), ..TextState::default() };
         self.snapshot_if_due()
@@ -83,5 +83,13 @@ impl Document {
         folder::write_snapshot(&path, &bytes).map_err(FileError::at(path))?;
         self.fresh = 0;
         Ok(())
+    }
+}
+
+/// A note about the text that cannot be written is no edit that was not done.
+fn unsaved(error: ApplyError) -> SaveError {
+    match error {
+        ApplyError::Journal(file) => SaveError::File(file),
+        error => SaveError::Apply(error),
     }
 }

@@ -144,7 +144,7 @@ impl State {
                                 Thing::There(thing) => {
                                     all |= match &old {
                                         Some(old) => reshapes(&**old, &*thing),
-                                        None => *section == "tracks",
+                                        None => bears(section),
                                     };
                                     // What is as it was keeps its identity, so that readers see that it is.
                                     let thing = old.filter(|old| *old == thing).unwrap_or(thing);
@@ -153,10 +153,10 @@ impl State {
                                     }
                                 }
                                 Thing::Deleted(thing) => {
-                                    all |= *section == "tracks";
+                                    all |= bears(section);
                                     bury(&id, thing, &mut self.stored.buried);
                                 }
-                                Thing::Nothing => all |= old.is_some() && *section == "tracks",
+                                Thing::Nothing => all |= old.is_some() && bears(section),
                             }
                             self.stored.$update(&mut self.view, &id);
                         })*
@@ -237,11 +237,20 @@ impl Shape {
     }
 }
 
+/// Whether things of all kinds hang on those of this section.
+fn bears(section: &str) -> bool {
+    matches!(section, "tracks" | "takes")
+}
+
 /// Whether other things have to be looked at again when this one changes like that.
 fn reshapes<T: 'static>(old: &T, new: &T) -> bool {
+    use crate::model::{Take, Track};
     let (old, new): (&dyn std::any::Any, &dyn std::any::Any) = (old, new);
-    match (old.downcast_ref::<crate::model::Track>(), new.downcast_ref::<crate::model::Track>()) {
-        (Some(old), Some(new)) => old.kind != new.kind || old.parent != new.parent,
+    if let (Some(old), Some(new)) = (old.downcast_ref::<Track>(), new.downcast_ref::<Track>()) {
+        return old.kind != new.kind || old.parent != new.parent;
+    }
+    match (old.downcast_ref::<Take>(), new.downcast_ref::<Take>()) {
+        (Some(old), Some(new)) => old.track != new.track,
         _ => false,
     }
 }

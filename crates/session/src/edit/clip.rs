@@ -3,9 +3,12 @@
 use omega_time::{Frames, TimeBase, TimePoint};
 
 use super::clip_place::{end, in_base, start};
+use super::take::check_take;
 use super::verb::{Verb, optional_point, setters, verb};
 use super::{Draft, EditError};
-use crate::model::{Clip, ClipId, Colour, Fade, Media, MediaId, PointText, Track, TrackId, TrackKind};
+use crate::model::{
+    Clip, ClipId, Colour, Fade, Media, MediaId, PointText, TakeId, Track, TrackId, TrackKind,
+};
 
 verb! {
     /// Adds a clip of a file of the pool to an audio track.
@@ -15,6 +18,9 @@ verb! {
         pub id: Option<ClipId>,
         /// The track.
         pub track: TrackId,
+        /// The take of that track; none where left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub take: Option<TakeId>,
         /// The file.
         pub media: MediaId,
         /// Where it starts: `80640t` (then it moves with the tempo) or `48000f`.
@@ -40,18 +46,20 @@ impl ClipAdd {
     #[must_use]
     pub fn new(track: TrackId, media: MediaId, position: TimePoint) -> Self {
         let (offset, name, gain_db) = (Frames(0), String::new(), 0.0);
-        Self { id: None, track, media, position, length: None, offset, name, gain_db }
+        Self { id: None, track, take: None, media, position, length: None, offset, name, gain_db }
     }
 }
 
 impl Verb for ClipAdd {
     fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
         check_track(draft, &self.track)?;
+        check_take(draft, &self.track, self.take.as_ref())?;
         let media = draft.get::<Media>(&self.media)?;
         let length = self.length.unwrap_or(media.frames - self.offset);
         let mut clip = Clip::new(self.track.clone(), self.media.clone(), self.position, length);
         (clip.offset, clip.gain_db) = (self.offset, self.gain_db);
         clip.name.clone_from(&self.name);
+        clip.take.clone_from(&self.take);
         draft.add(self.id.as_ref(), clip).map(drop)
     }
 }
@@ -72,7 +80,8 @@ verb! {
     pub struct ClipRemove {
         /// Which one.
         pub id: ClipId,
-        /// Closes the gap: clips of its track that start at or after its end move earlier by its length.
+        /// Closes the gap: clips of its track that start at or after its end move earlier by its length. Of a clip in a take,
+        /// only clips of that take do; else only clips in none. The comp stays.
         #[serde(default)]
         pub ripple: bool,
     }
@@ -86,7 +95,8 @@ impl Verb for ClipRemove {
         }
         let map = draft.project.tempo_map();
         let end = end(&map, &gone);
-        let later = draft.project.clips_on(&gone.track).filter(|(_, clip)| start(&map, clip) >= end);
+        let beside = draft.project.clips_on(&gone.track).filter(|(_, clip)| clip.take == gone.take);
+        let later = beside.filter(|(_, clip)| start(&map, clip) >= end);
         let later: Vec<(ClipId, TimePoint)> = later.map(|(id, clip)| (id.clone(), clip.position)).collect();
         for (id, position) in later {
             let place = TimePoint::Absolute(map.frame_of(position) - gone.length);
@@ -97,7 +107,7 @@ impl Verb for ClipRemove {
 }
 
 verb! {
-    /// Moves a clip along the time line, to another track, or both. It keeps its time base.
+    /// Moves a clip along the time line, to another track, or both. It keeps its time base. On another track it is in no take.
     pub struct ClipMove {
         /// Which one.
         pub id: ClipId,
@@ -117,14 +127,16 @@ impl Verb for ClipMove {
         }
         let map = draft.project.tempo_map();
         draft.change::<Clip>(&self.id, |clip| {
-            clip.track = self.track.clone().unwrap_or_else(|| clip.track.clone());
+            if let Some(track) = self.track.clone().filter(|track| *track != clip.track) {
+                (clip.track, clip.take) = (track, None);
+            }
             clip.position = self.position.map_or(clip.position, |to| in_base(&map, to, clip.position.base()));
         })
     }
 }
 
 verb! {
-    /// Copies a clip.
+    /// Copies a clip. On another track the copy is in no take.
     pub struct ClipDuplicate {
         /// Which one.
         pub id: ClipId,
@@ -145,6 +157,7 @@ impl Verb for ClipDuplicate {
         let mut copy = Clip::clone(draft.get::<Clip>(&self.id)?);
         if let Some(track) = &self.track {
             check_track(draft, track)?;
+            copy.take = copy.take.filter(|_| *track == copy.track);
             copy.track = track.clone();
         }
         let map = draft.project.tempo_map();

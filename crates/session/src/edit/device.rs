@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::order::place;
+use super::param::{check_key, check_value};
 use super::verb::{Verb, setters, verb};
 use super::{Draft, EditError};
-use crate::model::{Device, DeviceId, OrderKey, Track, TrackId, TrackKind};
+use crate::model::{Device, DeviceId, Fault, OrderKey, Track, TrackId, TrackKind};
 
 verb! {
     /// Adds a device to the chain of a track.
@@ -49,6 +50,10 @@ impl Verb for DeviceAdd {
         device.params.clone_from(&self.params);
         check_source(draft, &self.track, self.sidechain.as_ref())?;
         device.sidechain.clone_from(&self.sidechain);
+        for (key, value) in &self.params {
+            check_value(draft.params, &device, key, *value, false)
+                .map_err(|what| EditError::Value(Fault { path: format!("params.{key}"), what }))?;
+        }
         draft.add(self.id.as_ref(), device).map(drop)
     }
 }
@@ -125,7 +130,8 @@ impl Verb for DeviceMove {
 }
 
 verb! {
-    /// Sets a parameter of a device, or gives it its default (`null`).
+    /// Sets a parameter of a device, or gives it its default (`null`). Where the kind of device is known, the parameter has
+    /// to be one of it and the value within its range.
     pub struct DeviceParam {
         /// Which one.
         pub id: DeviceId,
@@ -138,6 +144,17 @@ verb! {
 
 impl Verb for DeviceParam {
     fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
+        let device = draft.get::<Device>(&self.id)?;
+        let checked = match self.value {
+            Some(value) => check_value(draft.params, device, &self.param, value, false),
+            // What should not be there can always be taken away.
+            None if device.params.contains_key(&self.param) => Ok(()),
+            None => check_key(draft.params, device, &self.param, false),
+        };
+        checked.map_err(|what| {
+            let path = format!("devices.{}.params.{}", self.id, self.param);
+            EditError::Value(Fault { path, what })
+        })?;
         draft.change::<Device>(&self.id, |device| match self.value {
             Some(value) => drop(device.params.insert(self.param.clone(), value)),
             None => drop(device.params.remove(&self.param)),

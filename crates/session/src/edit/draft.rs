@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::EditError;
+use super::{EditError, ParamsOf};
 use crate::model::fact::Fact;
 use crate::model::{Fault, PointId, Project, limits};
 
@@ -56,6 +56,8 @@ crate::model::read::for_sections!(items);
 const fn kind(section: &str) -> &'static str {
     match section.as_bytes() {
         b"tracks" => "track",
+        b"takes" => "take",
+        b"comp" => "span of a comp",
         b"clips" => "clip",
         b"devices" => "device",
         b"sends" => "send",
@@ -96,12 +98,14 @@ pub(crate) struct Draft {
     pub project: Project,
     /// Ids of things that were added, in their order.
     pub created: Vec<String>,
+    /// What devices take.
+    pub params: ParamsOf,
     ids: IdMaker,
 }
 
 impl Draft {
-    pub fn new(project: Project, ids: IdMaker) -> Self {
-        Self { project, created: Vec::new(), ids }
+    pub fn new(project: Project, ids: IdMaker, params: ParamsOf) -> Self {
+        Self { project, created: Vec::new(), params, ids }
     }
 
     /// A thing that has to be there.

@@ -4,6 +4,7 @@
 use omega_time::{TempoMap, TimeBase, TimePoint, TimeRange};
 
 use super::clip_place::in_base;
+use super::param;
 use super::verb::{Verb, optional_point, setters, verb};
 use super::{Draft, EditError};
 use crate::model::fact::check_value;
@@ -43,7 +44,10 @@ impl Verb for LaneAdd {
         match &self.target {
             ParamTarget::Track(id, _) => drop(draft.get::<Track>(id)?),
             ParamTarget::Send(id, _) => drop(draft.get::<Send>(id)?),
-            ParamTarget::Device(id, _) => drop(draft.get::<Device>(id)?),
+            ParamTarget::Device(id, key) => {
+                let device = draft.get::<Device>(id)?;
+                param::check_key(draft.params, device, key, true).map_err(EditError::Refused)?;
+            }
         }
         if let Some((other, _)) = draft.project.lane_of(&self.target) {
             let (other, target) = (other.as_str(), &self.target);
@@ -118,8 +122,8 @@ fn bounds(map: &TempoMap, lane: &Lane, range: TimeRange) -> (i64, i64) {
     (place(range.start()), place(range.end()))
 }
 
-/// Checks a value against what its parameter takes.
-fn check(id: &LaneId, target: &ParamTarget, point: &Point) -> Result<(), EditError> {
+/// Checks a point against what its parameter takes.
+fn check(draft: &Draft, id: &LaneId, target: &ParamTarget, point: &Point) -> Result<(), EditError> {
     let bounds = match target {
         ParamTarget::Track(_, TrackParam::Volume) | ParamTarget::Send(_, SendParam::Gain) => {
             Some((limits::SILENCE_DB, limits::MAX_GAIN_DB))
@@ -136,14 +140,25 @@ fn check(id: &LaneId, target: &ParamTarget, point: &Point) -> Result<(), EditErr
         _ if point.at.unsigned_abs() > limits::MAX_TIME.unsigned_abs() => {
             format!("{} is out of range: places on the time line lie within ±{}", point.at, limits::MAX_TIME)
         }
-        _ => match point.shape {
-            PointShape::Curve(bend) if !(-1.0..=1.0).contains(&bend) => {
+        _ => match (point.shape, device_value(draft, target, point.value)) {
+            (PointShape::Curve(bend), _) if !(-1.0..=1.0).contains(&bend) => {
                 format!("a curve is bent by -1 to 1, not by {bend:?}")
             }
-            _ => return Ok(()),
+            (_, Err(what)) => what,
+            (_, Ok(())) => return Ok(()),
         },
     };
     Err(EditError::Value(Fault { path: format!("lanes.{id}.points.{}", point.id), what }))
+}
+
+fn device_value(draft: &Draft, target: &ParamTarget, value: f64) -> Result<(), String> {
+    match target {
+        ParamTarget::Device(id, key) => match draft.project.device(id) {
+            Some(device) => param::check_value(draft.params, device, key, value, true),
+            None => Ok(()),
+        },
+        ParamTarget::Track(..) | ParamTarget::Send(..) => Ok(()),
+    }
 }
 
 /// Gives a lane these points, after their number was checked.
@@ -205,7 +220,7 @@ impl Verb for PointAdd {
         };
         let at = number(in_base(&map, self.at, lane.base));
         let point = Point { id: id.clone(), at, value: self.value, shape: self.shape };
-        check(&self.lane, &lane.target, &point)?;
+        check(draft, &self.lane, &lane.target, &point)?;
         let mut points = lane.points.points().to_vec();
         points.push(point);
         draft.created.push(id.to_string());
@@ -241,7 +256,7 @@ impl Verb for PointSet {
         point.at = self.at.map_or(point.at, |at| number(in_base(&map, at, lane.base)));
         point.value = self.value.unwrap_or(point.value);
         point.shape = self.shape.unwrap_or(point.shape);
-        check(&self.lane, &lane.target, point)?;
+        check(draft, &self.lane, &lane.target, point)?;
         store(draft, &self.lane, lane, points)
     }
 }
@@ -317,7 +332,7 @@ impl Verb for LaneWrite {
                 let (at, range) = (PointText(*at), RangeText(self.range));
                 return Err(EditError::refused(format!("the point at {at} is not within {range}")));
             }
-            check(&self.id, &lane.target, &point)?;
+            check(draft, &self.id, &lane.target, &point)?;
             points.push(point);
         }
         store(draft, &self.id, lane, points)

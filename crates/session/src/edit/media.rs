@@ -9,7 +9,7 @@ use crate::model::{Clip, ClipId, Media, MediaId, MediaOrigin};
 verb! {
     /// Adds a PCM file to the pool.
     pub struct MediaAdd {
-        /// The BLAKE3 hash of its bytes, in hexadecimal.
+        /// The BLAKE3 hash of its audio (format and samples), in hexadecimal.
         pub id: MediaId,
         /// Its name for people.
         #[serde(default)]

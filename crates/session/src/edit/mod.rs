@@ -8,6 +8,8 @@
 mod clip;
 mod clip_place;
 mod clip_trim;
+mod comp;
+mod comp_flatten;
 mod device;
 mod draft;
 mod error;
@@ -15,12 +17,15 @@ mod lane;
 mod marker;
 mod media;
 mod order;
+mod param;
 mod send;
 mod session;
+mod take;
 mod tempo;
 mod tempo_shift;
 mod time;
 mod track_add;
+mod track_duplicate;
 mod track_move;
 mod track_remove;
 mod track_set;
@@ -31,6 +36,8 @@ pub use clip::{
     ClipRename, ClipReverse, ClipTimeBase,
 };
 pub use clip_trim::{ClipCrossfade, ClipSlip, ClipSplit, ClipTrim};
+pub use comp::{CompClear, CompFade, CompSet, CompTake};
+pub use comp_flatten::CompFlatten;
 pub use device::{
     DeviceAdd, DeviceBypass, DeviceMove, DeviceParam, DeviceRemove, DeviceRename, DeviceSidechain,
     DeviceState,
@@ -43,13 +50,19 @@ pub use lane::{
 };
 pub use marker::{MarkerAdd, MarkerColour, MarkerMove, MarkerRemove, MarkerRename};
 pub use media::{MediaAdd, MediaRelink, MediaRemove, MediaRename, MediaReplace};
+pub use param::ParamsOf;
+pub(crate) use param::of_no_device;
 pub use send::{
     SendAdd, SendFeedback, SendGain, SendMove, SendMute, SendPan, SendPre, SendRemove, SendRoute,
 };
 pub use session::{LoopSet, MetronomeSet, PunchSet, SessionSet};
+pub use take::{
+    ClipTake, TakeAdd, TakeColour, TakeDuplicate, TakeMove, TakeMute, TakePromote, TakeRemove, TakeRename,
+};
 pub use tempo::{MeterAdd, MeterRemove, MeterSet, TempoAdd, TempoRemove, TempoSet};
 pub use time::{TimeDelete, TimeInsert};
 pub use track_add::TrackAdd;
+pub use track_duplicate::TrackDuplicate;
 pub use track_move::TrackMove;
 pub use track_remove::TrackRemove;
 pub use track_set::{
@@ -104,6 +117,7 @@ edits! {
     "metronome.set" => MetronomeSet, "set the click that players play to";
     "track.add" => TrackAdd, "add a track, bus, return, folder or cue bus";
     "track.remove" => TrackRemove, "remove a track with what is on it";
+    "track.duplicate" => TrackDuplicate, "copy a track with what is on it";
     "track.move" => TrackMove, "move a track in the list or between folders";
     "track.rename" => TrackRename, "name a track";
     "track.colour" => TrackColour, "colour a track";
@@ -154,6 +168,20 @@ edits! {
     "clip.mute" => ClipMute, "mute a clip";
     "clip.rename" => ClipRename, "name a clip";
     "clip.colour" => ClipColour, "colour a clip";
+    "clip.take" => ClipTake, "put a clip into a take or out of it";
+    "take.add" => TakeAdd, "add a take to a track";
+    "take.remove" => TakeRemove, "remove a take with its clips";
+    "take.move" => TakeMove, "move a take among those of its track";
+    "take.rename" => TakeRename, "name a take";
+    "take.colour" => TakeColour, "colour a take";
+    "take.mute" => TakeMute, "mute a take";
+    "take.duplicate" => TakeDuplicate, "copy a take with its clips";
+    "take.promote" => TakePromote, "make a take's clips clips of the track itself";
+    "comp.set" => CompSet, "let a take sound over a range";
+    "comp.take" => CompTake, "let a take sound over all of its clips";
+    "comp.clear" => CompClear, "let no take sound over a range";
+    "comp.fade" => CompFade, "set the cross-fade of a span of a comp";
+    "comp.flatten" => CompFlatten, "make clips of what a comp lets sound";
     "lane.add" => LaneAdd, "add an automation lane";
     "lane.remove" => LaneRemove, "remove an automation lane";
     "lane.enable" => LaneEnable, "put a lane in effect or out of it";
@@ -186,7 +214,8 @@ edits! {
 impl Edit {
     /// Applies edits to a copy of a project, all or none; the ids of new things follow from `seed`.
     ///
-    /// This is what a document does before it stores anything; it is public for tools that only want to try.
+    /// This is what a document does before it stores anything; it is public for tools that only want to try. Parameters of
+    /// devices are not checked.
     ///
     /// # Errors
     /// [`EditError`] of the first edit that is refused.
@@ -195,17 +224,22 @@ impl Edit {
         project: &crate::Project,
         seed: [u8; 32],
     ) -> Result<crate::Project, EditError> {
-        draft_all(edits, project, IdMaker::new(seed, 0)).map(|draft| draft.project)
+        draft_all(edits, project, IdMaker::new(seed, 0), of_no_device).map(|draft| draft.project)
     }
 }
 
 /// Applies edits to a draft of a project, all or none.
-pub(crate) fn draft_all(edits: &[Edit], project: &crate::Project, ids: IdMaker) -> Result<Draft, EditError> {
+pub(crate) fn draft_all(
+    edits: &[Edit],
+    project: &crate::Project,
+    ids: IdMaker,
+    params: ParamsOf,
+) -> Result<Draft, EditError> {
     let most = crate::model::limits::MAX_GROUP;
     if edits.len() > most {
         return Err(EditError::TooMany { kind: "edit of one group", most });
     }
-    let mut draft = Draft::new(project.clone(), ids);
+    let mut draft = Draft::new(project.clone(), ids, params);
     for (n, edit) in edits.iter().enumerate() {
         edit.apply(&mut draft).map_err(|error| in_group(edits, n, error))?;
     }

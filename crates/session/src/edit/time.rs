@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use omega_time::{Frames, TempoMap, Ticks, TimeLength, TimePoint, TimeRange};
 
-use super::clip_place::split;
+use super::clip_place::{in_base, split};
 use super::tempo_shift::store_map;
 use super::verb::{Verb, length, verb};
 use super::{Draft, EditError};
 use crate::model::{
-    Automation, Clip, ClipId, Lane, LaneId, Marker, MarkerId, ParamTarget, PointText, Project, RangeText,
-    Track, TrackId,
+    Automation, Clip, ClipId, CompId, CompSpan, Lane, LaneId, Marker, MarkerId, ParamTarget, PointText,
+    Project, RangeText, Track, TrackId,
 };
 
 verb! {
-    /// Inserts time. A clip across the place is split there. What starts at it or later moves later: clips, points
-    /// of lanes, and for the whole session markers, tempo, meter, loop and punch range too.
+    /// Inserts time. A clip or a span of a comp across the place is split there. What starts at it or later moves later:
+    /// clips, spans, points of lanes, and for the whole session markers, tempo, meter, loop and punch range too.
     pub struct TimeInsert {
         /// Where.
         #[serde(with = "PointText")]
@@ -51,7 +51,7 @@ impl Verb for TimeInsert {
         if tick < Ticks::ZERO || frame < Frames::ZERO {
             return Err(EditError::refused("time is inserted at the start of the session or later"));
         }
-        split_clips(draft, &old, self.at, &self.tracks)?;
+        split_all(draft, &old, self.at, &self.tracks)?;
         let moved = |place: TimePoint| match place {
             TimePoint::Musical(place) => Some(TimePoint::Musical(place.after_insert(tick, ticks))),
             TimePoint::Absolute(place) => Some(TimePoint::Absolute(place.after_insert(frame, frames))),
@@ -66,8 +66,8 @@ fn inserted(map: &TempoMap, at: Ticks, length: Ticks) -> Result<TempoMap, EditEr
 }
 
 verb! {
-    /// Deletes a range of time. Clips across its edges are split there and what lies inside is removed. What starts at
-    /// its end or later moves earlier: clips, points of lanes, and for the whole session markers, tempo, meter, loop and
+    /// Deletes a range of time. Clips and spans of comps across its edges are split there and what lies inside is removed. What
+    /// starts at its end or later moves earlier: clips, spans, points of lanes, and for the whole session markers, tempo, meter, loop and
     /// punch range too.
     pub struct TimeDelete {
         /// The range.
@@ -91,8 +91,8 @@ impl Verb for TimeDelete {
         if ticks.start < Ticks::ZERO || frames.start < Frames::ZERO {
             return Err(EditError::refused("time is deleted from the start of the session or later"));
         }
-        split_clips(draft, &old, self.range.start(), &self.tracks)?;
-        split_clips(draft, &old, self.range.end(), &self.tracks)?;
+        split_all(draft, &old, self.range.start(), &self.tracks)?;
+        split_all(draft, &old, self.range.end(), &self.tracks)?;
         let (less_ticks, less_frames) = (ticks.end - ticks.start, frames.end - frames.start);
         let tick_after = |place: Ticks| place.after_delete(ticks.start, less_ticks);
         let held = |place: TimePoint| match place {
@@ -128,12 +128,7 @@ fn clips_of(project: &Project, tracks: &[TrackId]) -> Vec<ClipId> {
     tracks.into_iter().flat_map(|track| project.clips_on(track)).map(|(id, _)| id.clone()).collect()
 }
 
-fn split_clips(
-    draft: &mut Draft,
-    map: &TempoMap,
-    at: TimePoint,
-    tracks: &[TrackId],
-) -> Result<(), EditError> {
+fn split_all(draft: &mut Draft, map: &TempoMap, at: TimePoint, tracks: &[TrackId]) -> Result<(), EditError> {
     for id in clips_of(&draft.project, tracks) {
         let mut left = Clip::clone(draft.get::<Clip>(&id)?);
         if let Some(right) = split(map, &mut left, at) {
@@ -141,7 +136,23 @@ fn split_clips(
             draft.add(None, right)?;
         }
     }
+    for id in spans_of(&draft.project, tracks) {
+        let mut left = CompSpan::clone(draft.get::<CompSpan>(&id)?);
+        let position = in_base(map, at, left.start.base());
+        let first = map.frame_of(position) - map.frame_of(left.start);
+        if first >= Frames(1) && first < left.length {
+            let right = CompSpan { start: position, length: left.length - first, ..left.clone() };
+            left.length = first;
+            draft.change::<CompSpan>(&id, |span| *span = left)?;
+            draft.add(None, right)?;
+        }
+    }
     Ok(())
+}
+
+fn spans_of(project: &Project, tracks: &[TrackId]) -> Vec<CompId> {
+    let spans = project.comp().iter().filter(|(_, span)| tracks.is_empty() || tracks.contains(&span.track));
+    spans.map(|(id, _)| id.clone()).collect()
 }
 
 /// Moves everything but tempo and meter. `moved` says where a place goes (`None`: what is there goes away), `held` the
@@ -157,6 +168,14 @@ fn move_all(
         match moved(position) {
             None => drop(draft.remove::<Clip>(&id)?),
             Some(to) if to != position => draft.change::<Clip>(&id, |clip| clip.position = to)?,
+            Some(_) => {}
+        }
+    }
+    for id in spans_of(&draft.project, tracks) {
+        let start = draft.get::<CompSpan>(&id)?.start;
+        match moved(start) {
+            None => drop(draft.remove::<CompSpan>(&id)?),
+            Some(to) if to != start => draft.change::<CompSpan>(&id, |span| span.start = to)?,
             Some(_) => {}
         }
     }

@@ -5,7 +5,7 @@ use super::{Draft, EditError};
 use crate::model::{Output, Track, TrackId};
 
 verb! {
-    /// Removes a track with its clips, devices, sends and lanes. What was routed to it goes where it went; sends to it
+    /// Removes a track with its clips, takes, devices, sends and lanes. What was routed to it goes where it went; sends to it
     /// and side-chains from it are out of use until it is back.
     pub struct TrackRemove {
         /// Which one; not the master.

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::write_durably;
+use super::files::{read_bounded, write_durably};
 use super::lock::host;
 
 const NAME: &str = "writer.json";
@@ -37,7 +37,7 @@ impl Baton {
     /// Takes the baton of a session folder, if there is one. It is gone when this returns.
     pub fn take(folder: &Path) -> Option<Self> {
         let path = folder.join("cache").join(NAME);
-        let text = fs::read(&path).ok()?;
+        let text = read_bounded(&path, 1 << 20).ok()??;
         fs::remove_file(&path).ok()?;
         super::files::sync_folder(&folder.join("cache")).ok()?;
         serde_json::from_slice(&text).ok()

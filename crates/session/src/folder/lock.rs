@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::files::not_regular;
+
 const NAME: &str = "lock";
 
 /// Who has a session open.
@@ -43,6 +45,10 @@ impl Lock {
     /// holder on another machine cannot be asked, so its name in the file is respected unless `force` is set.
     pub fn take(folder: &Path, author: &str, force: bool) -> Result<(Self, Option<Holder>), LockError> {
         let path = folder.join(NAME);
+        // A link could lead to a file of somebody's, and a pipe never answers.
+        if std::fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
+            return Err(not_regular().into());
+        }
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         let locked = file.try_lock();
         let holder = read_holder(&mut file);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::sync_folder;
 
+/// What a file begins with. The digit is the version of the format, of which this is the first.
 const HEAD: &[u8; 16] = b"OMEGA HISTORY 1\n";
 /// Where the first record starts: behind the head and the peer.
 pub(crate) const FIRST: usize = 24;

@@ -12,7 +12,7 @@ pub(crate) mod record;
 mod snapshot;
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ pub(crate) use lock::{Lock, LockError};
 use log::Log;
 pub(crate) use log::name as log_name;
 use record::{Damage, Record, TextMark, scan};
+use snapshot::Snapshot;
 pub(crate) use snapshot::write as write_snapshot;
 
 use crate::model::limits;
@@ -86,6 +87,8 @@ pub(crate) enum Fault {
     Damaged { path: PathBuf, damage: Damage },
     /// It is no file of a history.
     Foreign { path: PathBuf },
+    /// It is a snapshot of a newer version.
+    Newer { path: PathBuf },
 }
 
 /// All that a folder holds.
@@ -133,8 +136,11 @@ pub(crate) fn load(folder: &Path) -> Result<Loaded, LoadError> {
         match path.extension().and_then(|ending| ending.to_str()) {
             Some(log::ENDING) => load_log(&path, &mut loaded)?,
             Some(snapshot::ENDING) => match snapshot::read(&path) {
-                Ok(Some(bytes)) => loaded.snapshots.push(bytes),
-                Ok(None) => loaded.faults.push(Fault::Foreign { path }),
+                Ok(Snapshot::Whole(bytes)) => loaded.snapshots.push(bytes),
+                Ok(Snapshot::Newer) => loaded.faults.push(Fault::Newer { path }),
+                Ok(Snapshot::Damaged) => loaded.faults.push(Fault::Foreign { path }),
+                // Who writes the session may just have put a newer one in its place.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(at(&path)(error)),
             },
             _ => {}
@@ -155,12 +161,12 @@ fn read_hint(folder: &Path) -> Option<TextMark> {
 pub(crate) fn write_hint(folder: &Path, mark: &TextMark) -> io::Result<()> {
     let path = folder.join(CACHE).join(HINT);
     let beside = files::unfinished(&path);
-    fs::write(&beside, serde_json::to_vec(mark).unwrap_or_default())?;
+    files::begin(&beside)?.write_all(&serde_json::to_vec(mark).unwrap_or_default())?;
     fs::rename(beside, path)
 }
 
 fn load_log(path: &Path, loaded: &mut Loaded) -> Result<(), LoadError> {
-    let bytes = fs::read(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })?;
+    let bytes = files::read_file(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })?;
     loaded.bytes += bytes.len() as u64;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let damaged = |start: usize, end: usize| {
@@ -227,7 +233,7 @@ impl Writer {
         let baton = Baton::take(folder)?;
         let history = folder.join(HISTORY);
         let path = history.join(log::name(baton.peer));
-        let bytes = fs::read(&path).ok()?;
+        let bytes = files::read_file(&path).ok()?;
         let whole = log::writer(&bytes) == Some(Ok(baton.peer)) && baton.fits(&path, &bytes);
         let log = whole.then(|| Log::resume(&history, baton.peer, baton.length))?.ok()?;
         Some(Self { peer: baton.peer, log: Some(log) })
@@ -267,11 +273,11 @@ impl Folder {
     /// Cuts torn ends off, and removes a file that was never begun properly. What is cut is kept in `cache/`.
     pub fn cut_torn(&self, loaded: &Loaded) -> io::Result<()> {
         for (path, end) in &loaded.torn {
-            let bytes = fs::read(path)?;
+            let bytes = files::read_file(path)?;
             let torn = bytes.get(usize::try_from(*end).unwrap_or(usize::MAX)..).unwrap_or_default();
             let name = format!("torn-{}", blake3::hash(torn).to_hex().split_at(16).0);
             fs::create_dir_all(self.path.join(CACHE))?;
-            fs::write(self.path.join(CACHE).join(name), torn)?;
+            files::begin(&self.path.join(CACHE).join(name))?.write_all(torn)?;
             if *end == 0 {
                 fs::remove_file(path)?;
                 continue;
@@ -307,7 +313,7 @@ impl Folder {
     /// Puts the baton back, so that the next one to open goes on with the same file.
     pub fn close(&mut self) -> io::Result<()> {
         let Some(log) = self.log.take() else { return Ok(()) };
-        let bytes = fs::read(log.path())?;
+        let bytes = files::read_file(log.path())?;
         match Baton::new(log.path(), self.peer, &bytes) {
             Some(baton) if bytes.len() as u64 == log.length() => baton.put(&self.path),
             _ => Ok(()),

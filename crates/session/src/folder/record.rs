@@ -2,6 +2,9 @@
 //!
 //! A frame is `OMR1`, the length of its body (`u32`, little endian), the body, and the first 16 bytes of the body's
 //! BLAKE3. A body is the length of its header (`u32`), the header as JSON, and the operations of the CRDT.
+//!
+//! The digit is the version of the format, of which this is the first. A version whose records this one could misread has
+//! another digit there, and in the head of its files, which it never appends to a file of an older one.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +17,12 @@ const CHECK: usize = 16;
 const AROUND: usize = 8 + CHECK;
 /// The largest body.
 const MAX_BODY: usize = 1 << 28;
+
+/// The version of the records that bytes begin with, if it is a newer one.
+pub(crate) fn newer(bytes: &[u8]) -> Option<String> {
+    let digit = *bytes.strip_prefix(&MAGIC[..3])?.first()?;
+    (digit.is_ascii_digit() && digit > MAGIC[3]).then(|| char::from(digit).to_string())
+}
 
 /// What a record says happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

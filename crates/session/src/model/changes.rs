@@ -34,7 +34,9 @@ impl Project {
             Fact::diff(self.settings(), newer.settings(), None, &mut Path::new("session"), &mut out);
         }
         things("tracks", self.tracks(), newer.tracks(), &mut out);
+        things("takes", self.takes(), newer.takes(), &mut out);
         things("clips", self.clips(), newer.clips(), &mut out);
+        things("comp", self.comp(), newer.comp(), &mut out);
         things("devices", self.devices(), newer.devices(), &mut out);
         things("sends", self.sends(), newer.sends(), &mut out);
         things("lanes", self.lanes(), newer.lanes(), &mut out);

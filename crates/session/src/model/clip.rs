@@ -4,7 +4,7 @@ use omega_time::{Frames, TimePoint};
 
 use super::fact::{facts, words};
 use super::values::{gain_db, name, not_negative, positive};
-use super::{Colour, MediaId, TrackId};
+use super::{Colour, MediaId, TakeId, TrackId};
 
 words! {
     /// How a fade runs from silence to full level (a fade-out is its mirror). `x` is the position within it, 0 to 1.
@@ -78,6 +78,8 @@ facts! {
     pub struct Clip {
         /// The track that plays it.
         pub track: TrackId;
+        /// The take of that track that it is in; heard only where the comp names that. Without take it is always heard.
+        pub take: Option<TakeId> = None;
         /// What it plays.
         pub media: MediaId;
         /// Its name, up to 1,000 characters; the media's name is shown where it is empty.
@@ -128,6 +130,7 @@ impl Clip {
     pub fn new(track: TrackId, media: MediaId, position: TimePoint, length: Frames) -> Self {
         Self {
             track,
+            take: None,
             media,
             name: String::new(),
             colour: None,

@@ -78,6 +78,10 @@ ids! {
     TrackId, "trk", "the id of a track";
     /// Names a clip.
     ClipId, "clp", "the id of a clip";
+    /// Names a take of a track.
+    TakeId, "tak", "the id of a take";
+    /// Names a span of a comp.
+    CompId, "cmp", "the id of a span of a comp";
     /// Names a device in a chain.
     DeviceId, "dev", "the id of a device";
     /// Names a send.
@@ -92,7 +96,7 @@ ids! {
     TempoId, "tmp", "the id of a tempo point";
     /// Names a change of time signature.
     MeterId, "mtr", "the id of a meter point";
-    /// Names a media file: the BLAKE3 hash of its bytes, 64 hexadecimal digits.
+    /// Names a media file: the BLAKE3 hash of its audio (format and samples), 64 hexadecimal digits.
     MediaId, "med", "the id of a media file";
 }
 

@@ -35,6 +35,9 @@ words! {
     }
 }
 
+/// The name by which a lane moves the bypass of a device, which every device has: `device/<id>/bypass`.
+pub const BYPASS: &str = "bypass";
+
 /// A parameter of something in the session. In text `track/<id>/volume_db`, `send/<id>/gain_db`, `device/<id>/<name>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ParamTarget {

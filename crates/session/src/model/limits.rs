@@ -4,6 +4,12 @@
 pub const MAX_TRACKS: usize = 10_000;
 /// Clips.
 pub const MAX_CLIPS: usize = 1_000_000;
+/// Takes.
+pub const MAX_TAKES: usize = 100_000;
+/// Spans of comps.
+pub const MAX_SPANS: usize = 1_000_000;
+/// Frames of a fade between takes: nearly six minutes at 48 kHz.
+pub const MAX_COMP_FADE: i64 = 1 << 24;
 /// Devices.
 pub const MAX_DEVICES: usize = 100_000;
 /// Sends.

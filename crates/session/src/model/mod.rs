@@ -6,6 +6,7 @@
 
 mod changes;
 mod clip;
+pub(crate) mod comp;
 pub(crate) mod cycle;
 mod device;
 pub(crate) mod fact;
@@ -21,6 +22,7 @@ pub(crate) mod read;
 mod repair;
 mod send;
 mod settings;
+mod take;
 mod tempo_map;
 mod text;
 mod timeline;
@@ -30,12 +32,14 @@ pub(crate) mod view;
 
 pub use changes::Change;
 pub use clip::{Clip, ClipLoop, Fade, FadeShape};
+pub use comp::{CompEdge, Heard};
 pub use device::Device;
 pub use fact::{Extra, Fault};
 pub use id::{
-    ClipId, DeviceId, IdError, LaneId, MarkerId, MediaId, MeterId, PointId, SendId, TempoId, TrackId,
+    ClipId, CompId, DeviceId, IdError, LaneId, MarkerId, MediaId, MeterId, PointId, SendId, TakeId, TempoId,
+    TrackId,
 };
-pub use lane::{Automation, Lane, ParamTarget, Point, PointShape, SendParam, TrackParam};
+pub use lane::{Automation, BYPASS, Lane, ParamTarget, Point, PointShape, SendParam, TrackParam};
 pub use media::{Media, MediaOrigin};
 pub use metronome::Metronome;
 pub use order::OrderKey;
@@ -43,6 +47,7 @@ pub use project::{Project, SCHEMA};
 pub use read::TextError;
 pub use send::Send;
 pub use settings::{BusPrecision, RangeSetting, Settings};
+pub use take::{COMP_FADE, CompSpan, Take};
 pub use text::FORMAT;
 pub use timeline::{Marker, MeterPoint, TempoPoint};
 pub use track::{Listen, Monitor, Output, PanLaw, Track, TrackKind};

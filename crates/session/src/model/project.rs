@@ -8,8 +8,9 @@ use omega_time::{SampleRate, TempoMap};
 
 use super::fact::Extra;
 use super::{
-    Clip, ClipId, Device, DeviceId, Lane, LaneId, Marker, MarkerId, Media, MediaId, MeterId, MeterPoint,
-    OrderKey, ParamTarget, Send, SendId, Settings, TempoId, TempoPoint, Track, TrackId, TrackKind,
+    Clip, ClipId, CompId, CompSpan, Device, DeviceId, Lane, LaneId, Marker, MarkerId, Media, MediaId,
+    MeterId, MeterPoint, OrderKey, ParamTarget, Send, SendId, Settings, Take, TakeId, TempoId, TempoPoint,
+    Track, TrackId, TrackKind,
 };
 
 /// The version of the format that this crate writes. It reads this one and older ones.
@@ -24,7 +25,9 @@ pub const SCHEMA: u32 = 1;
 pub struct Project {
     settings: Arc<Settings>,
     tracks: OrdMap<TrackId, Arc<Track>>,
+    takes: OrdMap<TakeId, Arc<Take>>,
     clips: OrdMap<ClipId, Arc<Clip>>,
+    comp: OrdMap<CompId, Arc<CompSpan>>,
     devices: OrdMap<DeviceId, Arc<Device>>,
     sends: OrdMap<SendId, Arc<Send>>,
     lanes: OrdMap<LaneId, Arc<Lane>>,
@@ -41,7 +44,9 @@ pub struct Project {
 #[derive(Clone, Debug, Default)]
 struct Index {
     children: OrdSet<(Option<TrackId>, OrderKey, TrackId)>,
+    takes: OrdSet<(TrackId, OrderKey, TakeId)>,
     clips: OrdSet<(TrackId, ClipId)>,
+    comp: OrdSet<(TrackId, CompId)>,
     chains: OrdSet<(TrackId, OrderKey, DeviceId)>,
     sends: OrdSet<(TrackId, OrderKey, SendId)>,
     lanes: OrdSet<(ParamTarget, LaneId)>,
@@ -52,7 +57,9 @@ impl PartialEq for Project {
     fn eq(&self, other: &Self) -> bool {
         self.settings == other.settings
             && self.tracks == other.tracks
+            && self.takes == other.takes
             && self.clips == other.clips
+            && self.comp == other.comp
             && self.devices == other.devices
             && self.sends == other.sends
             && self.lanes == other.lanes
@@ -78,7 +85,9 @@ impl Project {
         Self {
             settings: Arc::new(settings),
             tracks: OrdMap::new(),
+            takes: OrdMap::new(),
             clips: OrdMap::new(),
+            comp: OrdMap::new(),
             devices: OrdMap::new(),
             sends: OrdMap::new(),
             lanes: OrdMap::new(),
@@ -169,6 +178,30 @@ impl Project {
         ids.filter_map(|(_, id)| self.clips.get_key_value(id))
     }
 
+    /// The takes of a track, in their order.
+    pub fn takes_of(&self, track: &TrackId) -> impl Iterator<Item = (&TakeId, &Arc<Take>)> {
+        let track = track.clone();
+        let start = (track.clone(), OrderKey::default(), TakeId::least());
+        let ids = self.index.takes.range(start..).take_while(move |(on, _, _)| *on == track);
+        ids.filter_map(|(_, _, id)| self.takes.get_key_value(id))
+    }
+
+    /// The clips of a take, by id.
+    pub fn clips_in(&self, take: &TakeId) -> impl Iterator<Item = (&ClipId, &Arc<Clip>)> {
+        let track = self.take(take).map(|take| take.track.clone());
+        let clips = track.into_iter().flat_map(|track| self.clips_on(&track).collect::<Vec<_>>());
+        let take = take.clone();
+        clips.filter(move |(_, clip)| clip.take.as_ref() == Some(&take))
+    }
+
+    /// The spans of a track's comp, by id.
+    pub fn comp_on(&self, track: &TrackId) -> impl Iterator<Item = (&CompId, &Arc<CompSpan>)> {
+        let track = track.clone();
+        let start = (track.clone(), CompId::least());
+        let ids = self.index.comp.range(start..).take_while(move |(on, _)| *on == track);
+        ids.filter_map(|(_, id)| self.comp.get_key_value(id))
+    }
+
     /// The devices of a track, in the order of its chain.
     pub fn chain(&self, track: &TrackId) -> impl Iterator<Item = (&DeviceId, &Arc<Device>)> {
         let track = track.clone();
@@ -219,7 +252,7 @@ impl Project {
 macro_rules! collections {
     ($($id:ident, $type:ident, $all:ident, $one:ident, $put:ident, $remove:ident, $what:literal;)*) => {
         impl Project { $(
-            #[doc = concat!("All ", $what, "s, by id.")]
+            #[doc = concat!("Everything that is a ", $what, ", by id.")]
             #[must_use]
             pub fn $all(&self) -> &OrdMap<$id, Arc<$type>> {
                 &self.$all
@@ -259,7 +292,9 @@ macro_rules! collections {
 
 collections! {
     TrackId, Track, tracks, track, put_track, remove_track, "track";
+    TakeId, Take, takes, take, put_take, remove_take, "take";
     ClipId, Clip, clips, clip, put_clip, remove_clip, "clip";
+    CompId, CompSpan, comp, comp_span, put_comp, remove_comp, "span of a comp";
     DeviceId, Device, devices, device, put_device, remove_device, "device";
     SendId, Send, sends, send, put_send, remove_send, "send";
     LaneId, Lane, lanes, lane, put_lane, remove_lane, "lane";
@@ -293,7 +328,9 @@ macro_rules! listed {
 
 listed! {
     Track, TrackId => children, |track, id| (track.parent.clone(), track.order.clone(), id.clone());
+    Take, TakeId => takes, |take, id| (take.track.clone(), take.order.clone(), id.clone());
     Clip, ClipId => clips, |clip, id| (clip.track.clone(), id.clone());
+    CompSpan, CompId => comp, |span, id| (span.track.clone(), id.clone());
     Device, DeviceId => chains, |device, id| (device.track.clone(), device.order.clone(), id.clone());
     Send, SendId => sends, |send, id| (send.track.clone(), send.order.clone(), id.clone());
     Lane, LaneId => lanes, |lane, id| (lane.target.clone(), id.clone());

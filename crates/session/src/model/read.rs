@@ -151,7 +151,9 @@ macro_rules! for_sections {
     ($callback:ident) => {
         $callback! {
             tracks, TrackId, Track, put_track, remove_track, update_track, MAX_TRACKS;
+            takes, TakeId, Take, put_take, remove_take, update_take, MAX_TAKES;
             clips, ClipId, Clip, put_clip, remove_clip, update_clip, MAX_CLIPS;
+            comp, CompId, CompSpan, put_comp, remove_comp, update_comp, MAX_SPANS;
             devices, DeviceId, Device, put_device, remove_device, update_device, MAX_DEVICES;
             sends, SendId, Send, put_send, remove_send, update_send, MAX_SENDS;
             lanes, LaneId, Lane, put_lane, remove_lane, update_lane, MAX_LANES;

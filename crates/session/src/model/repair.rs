@@ -9,17 +9,19 @@ use super::{Device, Output, Project, Send, Track};
 impl Project {
     /// This project without what two people can make together but neither could alone: folders that hold each other,
     /// signals that run in a circle, cables laid twice, two tempos or time signatures at one place, two lanes for one
-    /// parameter.
+    /// parameter, two takes over one stretch of a comp.
     ///
     /// The result depends on nothing but this value, so every peer that merged the same edits repairs them alike, and a
     /// repaired project is left as it is. Of twins the one with the lowest id stays; a circle is cut at side-chains
-    /// before sends before outputs; an output that is cut goes to the master.
+    /// before sends before outputs; an output that is cut goes to the master. Of spans of a comp that overlap, the one that
+    /// starts later sounds, and the other goes on behind it.
     #[must_use]
     pub fn repaired(&self) -> Self {
         let mut project = self.clone();
         project.open_folders();
         project.cut_circles();
         project.drop_twins();
+        project.part_comp();
         project
     }
 

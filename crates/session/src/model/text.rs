@@ -35,7 +35,7 @@ impl Project {
                 );
             )* };
         }
-        sections!(tracks, clips, devices, sends, lanes, markers, tempo, meter, media);
+        sections!(tracks, takes, clips, comp, devices, sends, lanes, markers, tempo, meter, media);
         Value::Object(all)
     }
 

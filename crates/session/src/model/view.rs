@@ -10,8 +10,8 @@ use imbl::OrdMap;
 
 use super::fact::Fault;
 use super::{
-    Clip, Device, DeviceId, Lane, Output, ParamTarget, Project, Send, SendId, Track, TrackId, TrackKind,
-    limits,
+    Clip, CompSpan, Device, DeviceId, Lane, Output, ParamTarget, Project, Send, SendId, Take, TakeId, Track,
+    TrackId, TrackKind, limits,
 };
 
 /// Things as they are stored, each readable by itself.
@@ -50,7 +50,9 @@ impl Stored {
         }
         update! {
             tracks, update_track;
+            takes, update_take;
             clips, update_clip;
+            comp, update_comp;
             devices, update_device;
             sends, update_send;
             lanes, update_lane;
@@ -129,8 +131,31 @@ impl Stored {
         there.then(|| lane.clone())
     }
 
+    fn take(&self, take: &Arc<Take>) -> Option<Arc<Take>> {
+        self.has_track(&take.track).then(|| take.clone())
+    }
+
+    /// The track of a take that is there.
+    fn track_of(&self, take: &TakeId) -> Option<&TrackId> {
+        self.things.take(take).map(|take| &take.track).filter(|track| self.has_track(track))
+    }
+
+    /// A clip whose take is gone is not there; one whose take is of another track is in none.
     fn clip(&self, clip: &Arc<Clip>) -> Option<Arc<Clip>> {
-        self.has_track(&clip.track).then(|| clip.clone())
+        if !self.has_track(&clip.track) {
+            return None;
+        }
+        match &clip.take {
+            Some(take) if *self.track_of(take)? != clip.track => {
+                Some(Arc::new(Clip { take: None, ..Clip::clone(clip) }))
+            }
+            _ => Some(clip.clone()),
+        }
+    }
+
+    fn span(&self, span: &Arc<CompSpan>) -> Option<Arc<CompSpan>> {
+        let there = self.has_track(&span.track) && self.track_of(&span.take) == Some(&span.track);
+        there.then(|| span.clone())
     }
 
     /// What of the stored things the project does not show, and why.
@@ -185,10 +210,36 @@ impl Stored {
                 format!("there is no {}; the lane is not used", stored.target),
             );
         }
-        for (id, stored) in self.things.clips().iter().filter(|(id, _)| view.clip(id).is_none()) {
-            note(format!("clips.{id}.track"), missing(&stored.track));
-        }
+        self.latent_takes(view, &mut note);
         list
+    }
+
+    /// The same of takes, clips and comps.
+    fn latent_takes(&self, view: &Project, note: &mut dyn FnMut(String, String)) {
+        for (id, stored) in self.things.takes().iter().filter(|(id, _)| view.take(id).is_none()) {
+            note(format!("takes.{id}.track"), missing(&stored.track));
+        }
+        let no_take =
+            |take: &TakeId| format!("there is no take {:?} on this track; it is not used", take.as_str());
+        for (id, stored) in self.things.clips() {
+            let shown = view.clip(id);
+            match &stored.take {
+                Some(take)
+                    if self.has_track(&stored.track) && shown.is_none_or(|clip| clip.take.is_none()) =>
+                {
+                    note(format!("clips.{id}.take"), no_take(take));
+                }
+                _ if shown.is_none() => note(format!("clips.{id}.track"), missing(&stored.track)),
+                _ => {}
+            }
+        }
+        for (id, stored) in self.things.comp().iter().filter(|(id, _)| view.comp_span(id).is_none()) {
+            if self.has_track(&stored.track) {
+                note(format!("comp.{id}.take"), no_take(&stored.take));
+            } else {
+                note(format!("comp.{id}.track"), missing(&stored.track));
+            }
+        }
     }
 }
 
@@ -216,6 +267,9 @@ macro_rules! updates {
 updates! {
     update_track, TrackId, track, put_track, remove_track, |this, id| this.track(id);
     update_clip, ClipId, clip, put_clip, remove_clip, |this, id| this.things.clip(id).and_then(|c| this.clip(c));
+    update_take, TakeId, take, put_take, remove_take, |this, id| this.things.take(id).and_then(|t| this.take(t));
+    update_comp, CompId, comp_span, put_comp, remove_comp,
+        |this, id| this.things.comp_span(id).and_then(|s| this.span(s));
     update_device, DeviceId, device, put_device, remove_device, |this, id| this.device(id);
     update_send, SendId, send, put_send, remove_send, |this, id| this.send(id);
     update_lane, LaneId, lane, put_lane, remove_lane, |this, id| this.things.lane(id).and_then(|l| this.lane(l));

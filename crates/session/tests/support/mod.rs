@@ -18,6 +18,11 @@ pub fn place() -> tempfile::TempDir {
     made.and_then(Result::ok).unwrap_or_else(|| tempfile::tempdir().unwrap())
 }
 
+/// In these tests media are anything, named by the hash of its bytes.
+pub fn is_named_by_its_bytes(id: &MediaId, file: &std::path::Path) -> bool {
+    std::fs::read(file).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == id.as_str())
+}
+
 /// A stream of numbers: the same seed, the same numbers.
 #[derive(Clone, Debug)]
 pub struct Dice(pub u64);
@@ -105,6 +110,10 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
         .lane(&lane)
         .map_or_else(Vec::new, |lane| lane.points.points().iter().map(|point| point.id.clone()).collect());
     let point = d.pick(&points).cloned().unwrap_or_else(|| PointId::new("none").unwrap());
+    let take = d.pick(&ids(project.takes().keys().cloned())).cloned();
+    let take = take.unwrap_or_else(|| TakeId::new("none").unwrap());
+    let span = d.pick(&ids(project.comp().keys().cloned())).cloned();
+    let span = span.unwrap_or_else(|| CompId::new("none").unwrap());
     let on = d.chance();
     let name = format!("name {}", d.roll(20));
     let gain = d.decimal(-60.0, 12.0);
@@ -147,6 +156,9 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
         }
         .into(),
         "track.remove" => TrackRemove { id: track, contents: on }.into(),
+        "track.duplicate" => {
+            TrackDuplicate { name: d.maybe(|_| name.clone()), ..TrackDuplicate::new(track) }.into()
+        }
         "track.move" => {
             let siblings = ids(project.children(None).map(|(id, _)| id.clone()));
             match d.roll(3) {
@@ -221,8 +233,15 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
             let audio = project.tracks().iter().filter(|(_, t)| t.kind == TrackKind::Audio);
             let track = d.pick(&ids(audio.map(|(id, _)| id.clone()))).cloned().unwrap_or(track);
             let length = d.maybe(|d| Frames(d.number(1, 300_000)));
-            ClipAdd { length, offset: Frames(d.number(0, 1_000)), ..ClipAdd::new(track, media, d.point()) }
-                .into()
+            let takes = ids(project.takes_of(&track).map(|(id, _)| id.clone()));
+            let take = d.maybe(|d| d.pick(&takes).cloned()).flatten();
+            ClipAdd {
+                length,
+                take,
+                offset: Frames(d.number(0, 1_000)),
+                ..ClipAdd::new(track, media, d.point())
+            }
+            .into()
         }
         "clip.remove" => ClipRemove { id: clip, ripple: on }.into(),
         "clip.move" => {
@@ -264,6 +283,43 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
         "clip.mute" => ClipMute { id: clip, on }.into(),
         "clip.rename" => ClipRename { id: clip, name }.into(),
         "clip.colour" => ClipColour { id: clip, colour: d.maybe(|_| Colour([0, 0, 1])) }.into(),
+        "clip.take" => {
+            let on = project.clip(&clip).map_or_else(TrackId::master, |clip| clip.track.clone());
+            let takes = ids(project.takes_of(&on).map(|(id, _)| id.clone()));
+            ClipTake { id: clip, take: d.pick(&takes).cloned().filter(|_| d.roll(4) > 0) }.into()
+        }
+        "take.add" => {
+            let audio = project.tracks().iter().filter(|(_, t)| t.kind == TrackKind::Audio);
+            let track = d.pick(&ids(audio.map(|(id, _)| id.clone()))).cloned().unwrap_or(track);
+            let before = d.pick(&ids(project.takes_of(&track).map(|(id, _)| id.clone()))).cloned();
+            let (before, colour) = (before.filter(|_| on), d.maybe(|_| Colour([5, 5, 5])));
+            TakeAdd { before, colour, name: d.maybe(|_| name.clone()), ..TakeAdd::new(track) }.into()
+        }
+        "take.remove" => TakeRemove { id: take }.into(),
+        "take.move" => {
+            let track = project.take(&take).map_or_else(TrackId::master, |take| take.track.clone());
+            let before = d.pick(&ids(project.takes_of(&track).map(|(id, _)| id.clone()))).cloned();
+            let before = before.filter(|before| *before != take && on);
+            TakeMove { id: take, before }.into()
+        }
+        "take.rename" => TakeRename { id: take, name }.into(),
+        "take.colour" => TakeColour { id: take, colour: d.maybe(|_| Colour([7, 0, 7])) }.into(),
+        "take.mute" => TakeMute { id: take, on }.into(),
+        "take.duplicate" => TakeDuplicate { id: take, copy: None, name: d.maybe(|_| name.clone()) }.into(),
+        "take.promote" => TakePromote { id: take }.into(),
+        "comp.set" => {
+            CompSet { fade: d.maybe(|d| Frames(d.number(0, 2_000))), ..CompSet::new(take, d.range()) }.into()
+        }
+        "comp.take" => CompTake { id: None, take, fade: d.maybe(|d| Frames(d.number(0, 2_000))) }.into(),
+        "comp.clear" => {
+            let track = project.take(&take).map_or(track, |take| take.track.clone());
+            CompClear { track, range: d.range() }.into()
+        }
+        "comp.fade" => CompFade { id: span, fade: Frames(d.number(0, 2_000)) }.into(),
+        "comp.flatten" => {
+            let track = project.take(&take).map_or(track, |take| take.track.clone());
+            CompFlatten { track }.into()
+        }
         "lane.add" => LaneAdd { base, ..LaneAdd::new(target) }.into(),
         "lane.remove" => LaneRemove { id: lane }.into(),
         "lane.enable" => LaneEnable { id: lane, on }.into(),
@@ -343,11 +399,14 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
 
 /// A random verb; those that build something up come more often.
 pub fn verb(dice: &mut Dice) -> &'static str {
-    const BUILD: [&str; 9] = [
+    const BUILD: [&str; 12] = [
         "track.add",
         "track.add",
         "clip.add",
         "clip.add",
+        "take.add",
+        "comp.set",
+        "comp.take",
         "send.add",
         "device.add",
         "lane.add",
@@ -408,6 +467,24 @@ pub fn furnish(document: &mut Document) {
             ..ClipAdd::new(id("drums"), media_id(0), position)
         };
         edits.push(clip.into());
+    }
+    for n in 0..3 {
+        let take = TakeId::new(&format!("take-{n}")).unwrap();
+        edits.push(TakeAdd { id: Some(take.clone()), ..TakeAdd::new(id("bass")) }.into());
+        for part in 0..2 {
+            let at = n * 20_000 + part * 150_000;
+            let position =
+                if n == 0 { TimePoint::Musical(Ticks(at)) } else { TimePoint::Absolute(Frames(at)) };
+            let clip = ClipAdd {
+                take: Some(take.clone()),
+                length: Some(Frames(140_000)),
+                ..ClipAdd::new(id("bass"), media_id(0), position)
+            };
+            edits.push(clip.into());
+        }
+        let range = TimeRange::Absolute { start: Frames(n * 90_000), end: Frames(n * 90_000 + 120_000) };
+        edits
+            .push(CompSet { id: CompId::new(&format!("span-{n}")).ok(), ..CompSet::new(take, range) }.into());
     }
     let lane = LaneId::new("l1").unwrap();
     let target = ParamTarget::Track(id("drums"), TrackParam::Pan);

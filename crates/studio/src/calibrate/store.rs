@@ -34,7 +34,8 @@ impl Hardware {
             "jack" => server
                 .or_else(|| env::var("JACK_DEFAULT_SERVER").ok())
                 .unwrap_or_else(|| "default".to_owned()),
-            _ => "-".to_owned(),
+            _ if info.device.is_empty() => "-".to_owned(),
+            _ => info.device.clone(),
         };
         let one_word = |text: &str| text.replace(char::is_control, " ");
         Self {

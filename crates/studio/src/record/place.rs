@@ -13,7 +13,7 @@ use omega_time::{Frames, TimePoint};
 pub enum KeepError {
     /// The session refuses.
     #[error(
-        "the takes could not be put into the session ({0}); they are kept and offered again (`omega takes`)"
+        "the takes could not be put into the session ({0}); they are kept and offered again (`omega unfinished`)"
     )]
     Apply(#[from] ApplyError),
 }

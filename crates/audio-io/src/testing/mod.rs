@@ -1,4 +1,4 @@
-//! A JACK server of one's own, for tests (feature `testing`).
+//! A JACK server of one's own, and other sound systems, for tests (feature `testing`).
 //!
 //! ```no_run
 //! # use omega_audio_io::testing::JackServer;
@@ -9,6 +9,8 @@
 //! };
 //! ```
 
+mod sound;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::process::{Child, Command, Stdio};
@@ -16,6 +18,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::JackOptions;
+
+pub use sound::{AlsaOnJack, SINK, SoundServer};
 
 /// The JACK library keeps one server per process in global state, so tests of one program take turns.
 static TURN: Mutex<()> = Mutex::new(());
