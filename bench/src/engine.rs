@@ -25,7 +25,7 @@ pub fn lowered(project: &Project, level: Level) -> Lowered {
         Kind::Device(key) => registry::build(key, &node.config, level).map_or(0, |device| device.latency()),
         Kind::Clips => 0,
     };
-    lower(project, &Purpose::Render { stems: Vec::new() }, &latency)
+    lower(project, &Purpose::Render { stems: Vec::new(), metronome: false }, &latency)
 }
 
 /// Everything that the conductor needs to run `lowered`.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use omega_studio::session::{Project, TrackId};
 use omega_studio::time::{TempoMap, TimePoint};
 
 use crate::failure::Failure;
@@ -30,4 +31,20 @@ pub fn range(map: &TempoMap, option: &str, text: &str) -> Result<Range<i64>, Fai
         )));
     }
     Ok(range)
+}
+
+/// A track, by its id or by its name where that is the name of one track only.
+pub fn track(project: &Project, text: &str) -> Result<TrackId, Failure> {
+    if let Some(id) = TrackId::new(text).ok().filter(|id| project.track(id).is_some()) {
+        return Ok(id);
+    }
+    let named: Vec<&TrackId> =
+        project.tracks().iter().filter(|(_, track)| track.name == text).map(|(id, _)| id).collect();
+    match named[..] {
+        [one] => Ok(one.clone()),
+        [] => {
+            Err(Failure::usage(format!("there is no track '{text}'; `omega info` shows all with their ids")))
+        }
+        _ => Err(Failure::usage(format!("{} tracks are called '{text}'; give the id of one", named.len()))),
+    }
 }

@@ -85,7 +85,8 @@ fn readers(name: &str, count: usize, frames: i64, segment: impl Fn(Segment) -> V
             for reader in &mut readers {
                 memory.fill(0.0);
                 let main = Channels::new(black_box(&mut memory), BLOCK, 0, BLOCK);
-                let transport = Transport { position, clock: position, rolling: true };
+                let transport =
+                    Transport { position, clock: position, rolling: true, ..Transport::default() };
                 let mut block = ProcessBlock::new(main, Params::constant(&[]), transport);
                 black_box(reader.process(&mut block));
             }

@@ -10,7 +10,10 @@
 //! - [`utility`]: gain, width, phase, mono, swap.
 //! - [`frame_delay`]: a track's delay against the others.
 //! - [`bypass`]: goes from a device's sound to the unprocessed one.
-//! - [`clip_reader`]: plays a track's clips; built by itself, not through the registry.
+//! - [`monitor`]: chooses between a track's clips and its input.
+//! - [`clip_reader`]: plays a track's clips; built by itself, not through the registry, as are the next two.
+//! - [`tape`]: records what comes in from outside.
+//! - [`metronome`]: clicks on the beats of a tempo map.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -22,5 +25,8 @@ pub mod eq;
 pub mod fader;
 pub mod frame_delay;
 mod level;
+pub mod metronome;
+pub mod monitor;
 pub mod registry;
+pub mod tape;
 pub mod utility;

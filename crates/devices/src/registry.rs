@@ -11,7 +11,7 @@ use alloc::string::String;
 use omega_dsp::simd::Level;
 use omega_processor::{Descriptor, MAX_CHANNELS, PrepareConfig, Processor};
 
-use crate::{bypass, compressor, eq, fader, frame_delay, utility};
+use crate::{bypass, compressor, eq, fader, frame_delay, monitor, utility};
 
 /// Why a device could not be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +59,7 @@ const DEVICES: &[Device] = &[
         build: frame_delay::prepare::build,
     },
     Device { key: bypass::KEY, descriptor: bypass::prepare::descriptor, build: bypass::prepare::build },
+    Device { key: monitor::KEY, descriptor: monitor::prepare::descriptor, build: monitor::prepare::build },
 ];
 
 /// What a device tells about itself; `None` for an unknown key.

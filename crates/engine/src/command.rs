@@ -7,7 +7,7 @@ use omega_graph::NodeId;
 use omega_processor::EventKind;
 use omega_rt::Owned;
 
-use crate::{Fault, Lane, LoopRange, Program};
+use crate::{Fault, Lane, LoopRange, Program, RecordRange};
 
 /// To the audio thread. Nodes are addressed by their index in the program that was sent last before the command.
 #[derive(Debug)]
@@ -50,12 +50,16 @@ pub enum Command {
     },
     /// Roll.
     Play,
+    /// Roll after a count-in of so many frames, during which the time line stands.
+    PlayIn(i64),
     /// Stand still.
     Stop,
     /// Jump to a frame: everything is reset, delay lines are flushed.
     Locate(i64),
     /// Set or clear the loop.
     Loop(Option<LoopRange>),
+    /// Say where is recorded while the time line rolls, or that nothing is.
+    Record(Option<RecordRange>),
 }
 
 /// From the audio thread. Heap values in here are to be dropped by the receiver.
@@ -90,6 +94,12 @@ pub struct EngineStatus {
     pub position: i64,
     /// The time line moves.
     pub rolling: bool,
+    /// The time line moves, and it was said where to record.
+    pub records: bool,
+    /// Frames that had been processed when `records` was last true at the end of a call; 0 if it never was.
+    pub recorded_until: i64,
+    /// Frames to the end of a count-in; 0 without one.
+    pub count_in: i64,
     /// Frames processed since the beginning.
     pub time: i64,
     /// Latency of the program in use, in frames.

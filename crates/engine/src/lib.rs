@@ -31,7 +31,7 @@ pub use fault::{Fault, PARTING, RUNAWAY};
 pub use lane::{Lane, LanePoint, LaneShape};
 pub use outside::{Outside, Planar, Slices};
 pub use program::Program;
-pub use timeline::{LoopRange, MAX_POSITION, MIN_LOOP, Timeline};
+pub use timeline::{LoopRange, MAX_POSITION, MIN_LOOP, RecordRange, Timeline};
 
 /// Distance in samples between neighbouring channel buffers: a block and one cache line, so that buffers do not all
 /// begin at the same place in a page.

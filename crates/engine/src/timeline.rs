@@ -41,6 +41,49 @@ impl LoopRange {
     }
 }
 
+/// Where armed tracks record: from `begin` up to, not including, `end`, whenever the time line rolls there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordRange {
+    begin: i64,
+    end: i64,
+}
+
+impl RecordRange {
+    /// Everywhere.
+    pub const ALL: Self = Self { begin: -MAX_POSITION, end: MAX_POSITION };
+
+    /// From `begin` up to, not including, `end`, as far as they lie within [`MAX_POSITION`]; `None` when nothing lies
+    /// between them.
+    #[must_use]
+    pub fn new(begin: i64, end: i64) -> Option<Self> {
+        let (begin, end) = (begin.max(-MAX_POSITION), end.min(MAX_POSITION));
+        (begin < end).then_some(Self { begin, end })
+    }
+
+    /// First frame.
+    #[must_use]
+    pub fn begin(self) -> i64 {
+        self.begin
+    }
+
+    /// One past the last frame.
+    #[must_use]
+    pub fn end(self) -> i64 {
+        self.end
+    }
+
+    /// Whether a position is recorded, and for how many frames that stays so while the time line goes straight on.
+    fn at(self, position: i64) -> (bool, i64) {
+        if position < self.begin {
+            (false, self.begin.saturating_sub(position))
+        } else if position < self.end {
+            (true, self.end.saturating_sub(position))
+        } else {
+            (false, i64::MAX)
+        }
+    }
+}
+
 /// What holds from one command of the transport to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 struct Piece {
@@ -49,6 +92,9 @@ struct Piece {
     clock: i64,
     rolling: bool,
     range: Option<LoopRange>,
+    record: Option<RecordRange>,
+    /// When the count-in ends that goes on.
+    counts_to: Option<i64>,
 }
 
 impl Piece {
@@ -58,7 +104,11 @@ impl Piece {
         let passed = time.saturating_sub(self.time);
         let clock = self.clock.saturating_add(passed);
         if !self.rolling {
-            return (Transport { position: self.position, clock, rolling: false }, i64::MAX);
+            let count_in = self.counts_to.map_or(0, |end| end.saturating_sub(time).max(0));
+            return (
+                Transport { position: self.position, clock, count_in, ..Transport::default() },
+                i64::MAX,
+            );
         }
         let straight = self.position.saturating_add(passed);
         let (position, left) = match self.range {
@@ -73,7 +123,13 @@ impl Piece {
             }
             _ => (straight, i64::MAX),
         };
-        (Transport { position, clock, rolling: true }, left)
+        let (recording, same) = match self.record {
+            None => (false, i64::MAX),
+            // What came before the piece was played somewhere else.
+            Some(_) if passed < 0 => (false, passed.saturating_neg()),
+            Some(record) => record.at(position),
+        };
+        (Transport { position, clock, rolling: true, recording, count_in: 0 }, left.min(same))
     }
 }
 
@@ -119,43 +175,75 @@ impl Timeline {
     /// Starts to roll. When `fresh`, the past is forgotten and the control grid is put in step with the position, as a
     /// render that starts here does.
     pub fn play(&mut self, time: i64, fresh: bool) {
-        let (now, range) = (self.now(time), self.range());
-        let clock = if fresh { now.position } else { now.clock };
+        let piece = self.piece(time);
+        let clock = if fresh { piece.position } else { piece.clock };
         self.used = if fresh { 0 } else { self.used };
-        self.push(Piece { time, position: now.position, clock, rolling: true, range });
+        self.push(Piece { clock, rolling: true, counts_to: None, ..piece });
+    }
+
+    /// Starts to roll in `frames` frames, after a count-in. To play, to stop or to locate before then ends it.
+    pub fn play_in(&mut self, time: i64, frames: i64) {
+        let counts_to = Some(time.saturating_add(frames));
+        let piece = self.piece(time);
+        self.push(Piece { rolling: false, counts_to, ..piece });
     }
 
     /// Stands still from here on.
     pub fn stop(&mut self, time: i64) {
-        let now = self.now(time);
-        self.push(Piece {
-            time,
-            position: now.position,
-            clock: now.clock,
-            rolling: false,
-            range: self.range(),
-        });
+        let piece = self.piece(time);
+        self.push(Piece { rolling: false, counts_to: None, ..piece });
     }
 
     /// Jumps (at most to [`MAX_POSITION`]), and forgets the past: delay lines are flushed, so nothing from before is heard again.
     pub fn locate(&mut self, time: i64, position: i64) {
         let position = position.clamp(-MAX_POSITION, MAX_POSITION);
-        let (rolling, range) = (self.now(time).rolling, self.range());
+        let piece = self.piece(time);
         self.used = 0;
-        self.push(Piece { time, position, clock: position, rolling, range });
+        self.push(Piece { position, clock: position, counts_to: None, ..piece });
     }
 
     /// Sets or clears the loop. A position at or behind its end is not drawn into it.
     pub fn set_loop(&mut self, time: i64, range: Option<LoopRange>) {
+        let piece = self.piece(time);
+        self.push(Piece { range, ..piece });
+    }
+
+    /// Says where is recorded from here on, or that nothing is.
+    pub fn set_record(&mut self, time: i64, record: Option<RecordRange>) {
+        let piece = self.piece(time);
+        self.push(Piece { record, ..piece });
+    }
+
+    /// Whether it was said where to record.
+    #[must_use]
+    pub fn records(&self, time: i64) -> bool {
+        self.piece(time).record.is_some()
+    }
+
+    /// What holds at `time`, the time of the next command.
+    fn piece(&self, time: i64) -> Piece {
         let now = self.now(time);
-        self.push(Piece { time, position: now.position, clock: now.clock, rolling: now.rolling, range });
+        let pieces = self.pieces.get(..self.used).unwrap_or(&[]);
+        let last = pieces.iter().rev().find(|piece| piece.time <= time).or(pieces.first());
+        let Piece { range, record, counts_to, .. } = last.copied().unwrap_or_default();
+        let Transport { position, clock, rolling, .. } = now;
+        let counts_to = counts_to.filter(|end| *end > time);
+        Piece { time, position, clock, rolling, range, record, counts_to }
     }
 
-    fn range(&self) -> Option<LoopRange> {
-        self.used.checked_sub(1).and_then(|last| self.pieces.get(last)).and_then(|piece| piece.range)
-    }
-
+    /// Adds a piece, and where a count-in goes on the one that begins at its end.
     fn push(&mut self, piece: Piece) {
+        while self.used > 1 && self.pieces.get(self.used - 1).is_some_and(|last| last.time > piece.time) {
+            self.used -= 1;
+        }
+        self.add(piece);
+        if let Some(time) = piece.counts_to {
+            let clock = piece.clock.saturating_add(time.saturating_sub(piece.time));
+            self.add(Piece { time, clock, rolling: true, counts_to: None, ..piece });
+        }
+    }
+
+    fn add(&mut self, piece: Piece) {
         let last = self.used.checked_sub(1).and_then(|last| self.pieces.get_mut(last));
         if let Some(last) = last.filter(|last| last.time == piece.time) {
             *last = piece;
@@ -241,6 +329,58 @@ mod tests {
     }
 
     #[test]
+    fn recording_begins_and_ends_in_its_frames_in_every_turn_of_a_loop_and_not_before_a_locate() {
+        let mut line = Timeline::default();
+        line.locate(0, 100);
+        line.set_loop(0, LoopRange::new(100, 200));
+        line.set_record(0, RecordRange::new(120, 150));
+        line.play(0, false);
+        let recording = |line: &Timeline, time| line.now(time).recording;
+        for time in -300..300i64 {
+            let position = line.now(time).position;
+            let wanted = time >= 0 && (120..150).contains(&position);
+            assert_eq!(recording(&line, time), wanted, "time {time}, position {position}");
+            let (first, left) = line.at(time);
+            let behind = line.now(time.saturating_add(left));
+            assert!(left == 1 || behind != first, "a stretch ends where something changes");
+            for step in 0..left.min(400) {
+                let now = line.now(time + step);
+                assert_eq!((now.position, now.recording), (first.position + step, first.recording));
+            }
+        }
+        line.stop(130);
+        assert!(recording(&line, 129) && !recording(&line, 130));
+        line.set_record(140, None);
+        line.play(150, false);
+        assert!((150..400).all(|time| !recording(&line, time)), "the past is not recorded anew");
+        assert!(recording(&line, 129));
+        assert!(RecordRange::new(5, 5).is_none() && RecordRange::new(i64::MAX, i64::MIN).is_none());
+    }
+
+    #[test]
+    fn a_count_in_stands_and_counts_and_anything_else_ends_it() {
+        let mut line = Timeline::default();
+        line.locate(0, 1000);
+        line.stop(5);
+        line.play_in(10, 48);
+        assert_eq!((line.now(9).count_in, line.now(10).count_in, line.now(57).count_in), (0, 48, 1));
+        assert_eq!(
+            line.at(20),
+            (Transport { position: 1000, clock: 1020, count_in: 38, ..Transport::default() }, 38)
+        );
+        let begun = line.now(58);
+        assert!(begun.rolling && begun.count_in == 0);
+        assert_eq!((begun.position, begun.clock, line.now(100).position), (1000, 1058, 1042));
+        line.stop(150);
+        line.play_in(200, 48);
+        line.set_record(205, Some(RecordRange::ALL));
+        assert!(line.now(248).recording && line.now(247).count_in == 1, "it goes on with what is set");
+        line.stop(210);
+        assert!((200..500).all(|time| !line.now(time).rolling));
+        assert_eq!((line.now(209).count_in, line.now(210).count_in), (39, 0));
+    }
+
+    #[test]
     fn the_ends_of_time_are_survived() {
         for position in [i64::MIN, i64::MAX] {
             let mut line = Timeline::default();
@@ -250,6 +390,8 @@ mod tests {
             for time in [i64::MIN, -1, 0, 1, i64::MAX] {
                 assert!(line.at(time).1 > 0);
             }
+            line.play_in(i64::MAX, i64::MAX);
+            line.set_record(i64::MAX, Some(RecordRange::ALL));
             line.set_loop(i64::MAX, LoopRange::new(MAX_POSITION - 64, MAX_POSITION));
             assert!(line.at(i64::MAX).1 > 0);
         }

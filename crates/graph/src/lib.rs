@@ -118,6 +118,16 @@ pub fn compile(spec: &GraphSpec) -> Result<Compiled, CompileError> {
     compile_validated(passes::validate::run(spec)?)
 }
 
+/// The latency of `spec` from its sources to the outside, in frames, as [`compile`] finds it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn latency(spec: &GraphSpec) -> Result<u32, CompileError> {
+    let graph = passes::prune::run(passes::validate::run(spec)?);
+    let order = passes::sort::run(&graph)?;
+    passes::latency::run(&graph, &order).map(|(plan, _)| plan.latency)
+}
+
 /// The passes behind [`validate`](passes::validate).
 fn compile_validated(graph: passes::Graph<'_>) -> Result<Compiled, CompileError> {
     let graph = passes::prune::run(graph);

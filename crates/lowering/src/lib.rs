@@ -7,12 +7,15 @@
 //! A track becomes a strip:
 //!
 //! ```text
-//! clips ─┐                                          ┌─► PFL
-//! input ─┴─► in ─► device ─► device ─► … ─► pre ────┼─► pre-fader sends
-//!                                                   └─► fader ─┬─► meter
+//! clips ─┬─► in ─► device ─► device ─► … ─► pre ────┬─► PFL
+//! input ─┤                                          ├─► pre-fader sends
+//!        └─► tape                                   └─► fader ─┬─► meter
 //!                                                              ├─► post-fader sends ─► in of a bus
 //!                                                              └─► in of a bus, the master, or the hardware
 //! ```
+//!
+//! Where the input of a track is heard, a switch stands before `in` and chooses between clips and input. The tape is a dead
+//! end: where it is placed on the time line ([`Lowered::place_tapes`]) holds nobody back.
 //!
 //! `in` and `pre` only mix, and cost nothing where one cable leads through them: the compiler lets the next node take the
 //! buffer over.
@@ -20,7 +23,9 @@
 
 mod clips;
 mod ids;
+mod input;
 mod listen;
+mod metronome;
 mod params;
 mod strip;
 
@@ -28,7 +33,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use omega_devices::clip_reader::Segment;
-use omega_graph::{GraphSpec, MeterId, NodeId};
+use omega_graph::{EdgeId, GraphSpec, MeterId, NodeId};
 use omega_processor::{PrepareConfig, Smoothing};
 use omega_session::model::{DeviceId, MediaId, ParamTarget, Project, TrackId};
 use omega_time::TempoMap;
@@ -40,10 +45,12 @@ pub use clips::source_id;
 pub enum Purpose {
     /// Through hardware: outputs go to the channels that the session names, inputs and the cue are connected.
     Play,
-    /// Into files: channels `0..` carry the master, followed by each stem with its channels. No inputs, no cue.
+    /// Into files: channels `0..` carry the master, followed by each stem with its channels. No inputs, no cue; the metronome only where it is asked for.
     Render {
         /// Tracks to be written beside the master, as they leave their faders.
         stems: Vec<TrackId>,
+        /// The metronome clicks in the channels of the master.
+        metronome: bool,
     },
 }
 
@@ -54,6 +61,10 @@ pub enum Kind {
     Clips,
     /// A built-in device, by key.
     Device(String),
+    /// Records the input of a track.
+    Tape,
+    /// Clicks on the beats of [`Lowered::tempo`].
+    Metronome,
 }
 
 /// A point of automation on the frames of the time line.
@@ -173,6 +184,12 @@ pub struct Lowered {
     pub targets: BTreeMap<ParamTarget, (NodeId, u16)>,
     /// Meters behind the faders.
     pub meters: BTreeMap<TrackId, MeterId>,
+    /// Where the inputs of armed and monitored tracks come in.
+    pub tapes: BTreeMap<TrackId, TapePlan>,
+    /// Tracks whose input is heard: nothing on their way is held back for the sake of others.
+    pub live: BTreeMap<TrackId, LiveWay>,
+    /// The metronome, where there is one.
+    pub metronome: Option<NodeId>,
     /// Channels of the master, and of each stem that was asked for, in the order of output channels.
     pub channels: Vec<(TrackId, u16)>,
     /// Bars and beats on frames.
@@ -181,6 +198,42 @@ pub struct Lowered {
     pub end: i64,
     /// What was left out.
     pub notices: Vec<Notice>,
+}
+
+/// A tape at the input of a track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TapePlan {
+    /// The node of [`Kind::Tape`].
+    pub node: NodeId,
+    /// Its channels: as many as the track has inputs and channels for.
+    pub channels: u16,
+    /// Measures what comes in.
+    pub meter: MeterId,
+    /// The cables that lead into it.
+    edges: Vec<EdgeId>,
+}
+
+/// Where the way of a live input leaves its track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveWay {
+    /// The fader.
+    pub fader: NodeId,
+    /// What it is mixed into; none where it goes nowhere, or to the hardware.
+    pub target: Option<NodeId>,
+}
+
+impl Lowered {
+    /// Places all tapes `frames` frames behind the sources: so long is sound on its way from there out through the hardware,
+    /// and back in again. A tape then sees each frame that comes in at the place on the time line where it was heard.
+    pub fn place_tapes(&mut self, frames: u32) {
+        let most = omega_graph::MAX_SHIFT;
+        let shift = i32::try_from(frames).unwrap_or(most).min(most);
+        for edge in &mut self.spec.edges {
+            if self.tapes.values().any(|tape| tape.edges.contains(&edge.id)) {
+                edge.shift = -shift;
+            }
+        }
+    }
 }
 
 /// Latency that a device has in a given setting: asked for each device, because some change it with their parameters.

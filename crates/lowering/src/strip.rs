@@ -6,18 +6,18 @@ use omega_devices::registry;
 use omega_graph::{ChannelMap, EdgeSpec, GraphSpec, MeterSpec, NodeId, NodeSpec, Port, Role};
 use omega_processor::{Descriptor, PrepareConfig};
 use omega_session::model::{
-    BYPASS, BusPrecision, Device, DeviceId, Listen, Monitor, Output, PanLaw, ParamTarget, Project, Send,
-    SendId, SendParam, Track, TrackId, TrackKind, TrackParam,
+    BYPASS, BusPrecision, Device, DeviceId, Listen, Output, PanLaw, ParamTarget, Project, Send, SendId,
+    SendParam, Track, TrackId, TrackKind, TrackParam,
 };
 
 use crate::listen::{Audible, audible};
 use crate::params::{defaults, param};
-use crate::{Kind, LatencyOf, Lowered, NodePlan, Notice, Param, Purpose, clips, ids};
+use crate::{Kind, LatencyOf, LiveWay, Lowered, NodePlan, Notice, Param, Purpose, clips, ids};
 
 /// Ends of a strip that cables go to and come from, with their channels.
 #[derive(Clone, Copy, Debug)]
-struct Ends {
-    input: (NodeId, u16),
+pub(crate) struct Ends {
+    pub input: (NodeId, u16),
     pre: (NodeId, u16),
     post: (NodeId, u16),
     /// Live input goes through: nothing behind it is held back for the sake of others.
@@ -26,12 +26,12 @@ struct Ends {
 
 /// A lowering under way.
 pub(crate) struct Lowering<'a> {
-    project: &'a Project,
-    purpose: &'a Purpose,
+    pub project: &'a Project,
+    pub purpose: &'a Purpose,
     latency: LatencyOf<'a>,
     audible: Audible,
-    strips: BTreeMap<TrackId, Ends>,
-    out: Lowered,
+    pub strips: BTreeMap<TrackId, Ends>,
+    pub out: Lowered,
 }
 
 impl<'a> Lowering<'a> {
@@ -42,6 +42,9 @@ impl<'a> Lowering<'a> {
             play_lists: BTreeMap::new(),
             targets: BTreeMap::new(),
             meters: BTreeMap::new(),
+            tapes: BTreeMap::new(),
+            live: BTreeMap::new(),
+            metronome: None,
             channels: Vec::new(),
             tempo: project.tempo_map(),
             end: 0,
@@ -76,14 +79,18 @@ impl<'a> Lowering<'a> {
                 for &(id, track) in tracks.iter().filter(|(id, _)| !monitored.contains(*id)) {
                     self.route(id, track);
                 }
+                self.metronome();
             }
-            Purpose::Render { stems } => {
+            Purpose::Render { stems, metronome } => {
                 for &(id, track) in
                     tracks.iter().filter(|(_, track)| !matches!(track.output, Output::Hardware(_)))
                 {
                     self.route(id, track);
                 }
                 self.files(stems);
+                if *metronome {
+                    self.metronome_in_file();
+                }
             }
         }
         self.out.notices.sort();
@@ -99,9 +106,9 @@ impl<'a> Lowering<'a> {
         let wide_sum = self.project.settings().bus_precision == BusPrecision::F64;
         let spec = NodeSpec::new(input, track.name.clone(), Role::Sum, channels);
         self.out.spec.nodes.push(NodeSpec { wide_sum, ..spec });
-        let live = self.hardware_input(id, track, input);
+        let (before, live) = self.input(id, track, input);
         if track.kind == TrackKind::Audio {
-            self.clips(id, track, input);
+            self.clips(id, track, before);
         }
         let delayed = track.kind != TrackKind::Audio;
         let mut last = input;
@@ -121,32 +128,10 @@ impl<'a> Lowering<'a> {
         let meter = ids::meter(id.as_str());
         self.out.spec.meters.push(MeterSpec { id: meter, node: post.0 });
         self.out.meters.insert(id.clone(), meter);
+        if live {
+            self.out.live.insert(id.clone(), LiveWay { fader: post.0, target: None });
+        }
         Ends { input: (input, channels), pre: (pre, channels), post, live }
-    }
-
-    /// Hardware inputs, when the track is to be heard live.
-    fn hardware_input(&mut self, id: &TrackId, track: &Track, into: NodeId) -> bool {
-        let monitored = match track.monitor {
-            Monitor::On => true,
-            Monitor::Auto => track.arm,
-            Monitor::Off => false,
-        };
-        if !monitored
-            || track.input.is_empty()
-            || *self.purpose != Purpose::Play
-            || track.kind != TrackKind::Audio
-        {
-            return false;
-        }
-        for run in runs(&track.input, track.channels.max(1)) {
-            let node = ids::node(&[id.as_str(), "hardware", &run.first.to_string()], run.count);
-            let role = Role::Input { first: run.first };
-            self.out.spec.nodes.push(NodeSpec::new(node, format!("{} input", track.name), role, run.count));
-            let alone = track.input.len() == 1 && track.channels > 1;
-            let map = if alone { ChannelMap::Spread } else { run.map_into() };
-            self.cable(node, into, "input", |edge| EdgeSpec { map, live: true, ..edge });
-        }
-        true
     }
 
     fn clips(&mut self, id: &TrackId, track: &Track, into: NodeId) {
@@ -293,7 +278,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Parameters of a device of ours from values by key.
-    fn named(
+    pub(crate) fn named(
         &mut self,
         descriptor: Option<&Descriptor>,
         node: NodeId,
@@ -373,6 +358,9 @@ impl<'a> Lowering<'a> {
             Output::Track(target) => match self.strips.get(target).copied() {
                 Some(to) => {
                     let map = ChannelMap::fit(ends.post.1, to.input.1);
+                    if let Some(way) = self.out.live.get_mut(id) {
+                        way.target = Some(to.input.0);
+                    }
                     self.cable(ends.post.0, to.input.0, "route", |edge| EdgeSpec {
                         map,
                         live: ends.live,
@@ -464,11 +452,17 @@ impl<'a> Lowering<'a> {
         if channels == 1 && !mono { 2 } else { channels }
     }
 
-    fn cable(&mut self, from: NodeId, to: NodeId, what: &str, set: impl FnOnce(EdgeSpec) -> EdgeSpec) {
+    pub(crate) fn cable(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        what: &str,
+        set: impl FnOnce(EdgeSpec) -> EdgeSpec,
+    ) {
         self.out.spec.edges.push(set(EdgeSpec::new(ids::edge(from, to, what), from, to)));
     }
 
-    fn config(&self, inputs: u16, outputs: u16) -> PrepareConfig {
+    pub(crate) fn config(&self, inputs: u16, outputs: u16) -> PrepareConfig {
         PrepareConfig {
             sample_rate: self.project.sample_rate().hz(),
             inputs: inputs.into(),
@@ -496,17 +490,22 @@ fn law(law: PanLaw) -> f64 {
 
 /// Neighbouring hardware channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
+pub(crate) struct Run {
     /// First hardware channel.
-    first: u16,
+    pub first: u16,
     /// How many.
-    count: u16,
+    pub count: u16,
     /// Index of the first one in the list, which is the channel of the track.
     at: u16,
 }
 
 impl Run {
-    fn map_into(self) -> ChannelMap {
+    /// Where it stands in the list, as part of a name: the same channels may occur twice.
+    pub fn at(self) -> String {
+        self.at.to_string()
+    }
+
+    pub fn map_into(self) -> ChannelMap {
         ChannelMap::List((0..self.count).map(|channel| (channel, self.at + channel, 1.0)).collect())
     }
 
@@ -519,7 +518,7 @@ impl Run {
 }
 
 /// Cuts the first `most` channels of a list into runs of neighbours.
-fn runs(list: &[u16], most: u16) -> Vec<Run> {
+pub(crate) fn runs(list: &[u16], most: u16) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for (at, &channel) in (0..most).zip(list) {
         match runs.last_mut() {

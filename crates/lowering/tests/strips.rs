@@ -3,8 +3,8 @@
 use omega_graph::{ChannelMap, NodeId, Port, Role, compile};
 use omega_lowering::{Kind, Lowered, Notice, Purpose, lower};
 use omega_session::model::{
-    Automation, Clip, ClipId, Device, DeviceId, Lane, LaneId, Listen, Media, MediaId, Output, ParamTarget,
-    Point, PointId, PointShape, Project, Send, SendId, Track, TrackId, TrackKind, TrackParam,
+    Automation, Clip, ClipId, Device, DeviceId, Lane, LaneId, Listen, Media, MediaId, Monitor, Output,
+    ParamTarget, Point, PointId, PointShape, Project, Send, SendId, Track, TrackId, TrackKind, TrackParam,
 };
 use omega_time::{Frames, SampleRate, Ticks, TimePoint};
 
@@ -136,7 +136,7 @@ fn a_cue_takes_the_masters_place_and_listens() {
     let listening = lowered(&project, &Purpose::Play);
     assert!(feeds(&listening, fader_of(&listening, "master")).is_empty());
     assert_eq!(feeds(&listening, fader_of(&listening, "b")).len(), 2);
-    let rendered = lowered(&project, &Purpose::Render { stems: vec![id("a")] });
+    let rendered = lowered(&project, &Purpose::Render { stems: vec![id("a")], metronome: false });
     assert_eq!(rendered.channels, [(TrackId::master(), 2), (id("a"), 2)], "a render has no cue");
 }
 
@@ -176,4 +176,35 @@ fn a_mono_track_is_panned_into_stereo() {
     assert!(
         lowered.spec.edges.iter().filter(|edge| edge.from == node).all(|edge| edge.map == ChannelMap::Direct)
     );
+}
+
+#[test]
+fn an_armed_track_gets_a_tape_that_lags_and_a_switch_that_nobody_holds_back() {
+    let mut project = project();
+    project.put_device(DeviceId::new("d").expect("an id"), Device::new(id("b"), "omega.compressor"));
+    set(&mut project, "a", |track| (track.input, track.arm) = (vec![2, 0], true));
+    let mut one = lowered(&project, &Purpose::Play);
+    let tape = one.tapes[&id("a")].clone();
+    assert_eq!((one.nodes[&tape.node].kind.clone(), tape.channels), (Kind::Tape, 2));
+    assert!(feeds(&one, tape.node).is_empty(), "a dead end");
+    one.place_tapes(500);
+    let schedule = compile(&one.spec).expect("valid").schedule;
+    let arrival = |node: NodeId| schedule.nodes.iter().find(|n| n.id == node).map(|n| n.arrival);
+    assert_eq!((arrival(tape.node), schedule.latency), (Some(500), 96), "it lags, and nobody else does");
+    let way = one.live[&id("a")];
+    assert_eq!((arrival(way.fader), way.target.and_then(arrival)), (Some(0), Some(96)));
+    assert!(one.metronome.is_some(), "there may be a count-in");
+    // Not heard, but recorded; then neither.
+    set(&mut project, "a", |track| track.monitor = Monitor::Off);
+    let two = lowered(&project, &Purpose::Play);
+    assert!(two.tapes.contains_key(&id("a")) && two.live.is_empty());
+    set(&mut project, "a", |track| track.arm = false);
+    let three = lowered(&project, &Purpose::Play);
+    assert!(three.tapes.is_empty() && three.metronome.is_none());
+    assert!(three.spec.nodes.iter().all(|node| !matches!(node.role, Role::Input { .. })));
+    set(&mut project, "a", |track| (track.arm, track.monitor) = (true, Monitor::On));
+    let render = |metronome| lowered(&project, &Purpose::Render { stems: Vec::new(), metronome });
+    let (render, clicking) = (render(false), render(true));
+    assert!(render.tapes.is_empty() && render.metronome.is_none(), "a render hears nothing from outside");
+    assert!(clicking.metronome.is_some(), "but the metronome, where it is asked for");
 }

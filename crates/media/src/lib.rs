@@ -7,6 +7,7 @@
 //! | [`peaks`] | waveform overviews: a pyramid per file, read in pieces |
 //! | [`loudness`] | LUFS, range, true peak |
 //! | [`stream`] | disk to audio thread: pages read ahead, one budget of memory; and synchronous reading |
+//! | [`record`] | tapes into files that open at every moment, and what is left of them after a kill |
 //! | [`mod@write`] | WAV (RF64 past 4 GiB, bext) and FLAC, with seeded dither |
 //!
 //! Frames are `i64`, counted from 0; audio is planar `f32`, full scale ±1. A file on its way from the user to the speakers:
@@ -72,6 +73,7 @@ pub mod loudness;
 mod pcm;
 pub mod peaks;
 pub mod read;
+pub mod record;
 mod source;
 pub mod stream;
 pub mod write;

@@ -17,6 +17,10 @@ pub struct Transport {
     pub clock: i64,
     /// The time line moves.
     pub rolling: bool,
+    /// What comes in from outside is recorded.
+    pub recording: bool,
+    /// While the time line stands for a count-in: frames from the block's first one to where it moves. Else 0.
+    pub count_in: i64,
 }
 
 /// One call's worth of work.

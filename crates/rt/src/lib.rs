@@ -12,6 +12,7 @@
 //! | [`resident`] | who keeps buffers and pools in main memory | – |
 //! | [`pcm`] | [`PcmSource`]: recorded audio that another thread pages in | reads |
 //! | [`faults`] | mistakes that proofs make on purpose | constants that are false |
+//! | [`tape`] | frames and their places on the time line, to whoever keeps them | writes, wait-free |
 //! | [`denormals`] | [`FlushDenormals`] | enters at each callback |
 //! | [`guard`] | counts allocations, frees and locks inside an [`RtScope`] | enters at each callback |
 //!
@@ -99,6 +100,7 @@ pub mod pool;
 pub mod reclaim;
 pub mod resident;
 mod sync;
+pub mod tape;
 
 pub use denormals::FlushDenormals;
 pub use fifo::{Consumer, Producer};

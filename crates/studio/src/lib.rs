@@ -1,22 +1,31 @@
 //! The headless application: joins document, engine, media and hardware.
 #![forbid(unsafe_code)]
 
+mod calibrate;
 mod demo;
 mod files;
 mod import;
 mod limits;
 mod live;
 mod plug;
+mod record;
 mod render;
 mod sound;
 mod sources;
 mod studio;
 
+pub use calibrate::{
+    CalibrateError, CalibrateRequest, Calibration, Hardware, Probe, Reply, Store, StoreError, calibrate,
+};
 pub use demo::{DEMO_RATE, DemoError, demo};
 pub use files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 pub use import::{Import, ImportFailure, ImportOutcome, ImportProgress, Imported, import};
 pub use limits::use_all_files;
 pub use live::{Loads, PlayError, Player};
+pub use record::{
+    KeepError, Kept, RECORDING, RecordRequest, RecordState, RecordStatus, StartError, bars_before,
+    recorder_config,
+};
 pub use render::{
     Blocks, LONGEST_TAIL, Progress, QUIET, RenderError, RenderRequest, Rendered, Sink, Tail, render,
 };
@@ -27,7 +36,7 @@ pub use studio::{ImportReport, Studio, StudioError};
 // What is built on this crate needs nothing else.
 pub use omega_audio_io as audio_io;
 pub use omega_dsp::simd::Level;
-pub use omega_engine::LoopRange;
+pub use omega_engine::{LoopRange, RecordRange};
 pub use omega_media as media;
 pub use omega_rt as rt;
 pub use omega_session as session;

@@ -14,6 +14,7 @@ use omega_rt::{LoadCell, LoadReading, MeterReading, Shared};
 use omega_session::model::{Project, TrackId};
 
 use crate::plug::{self, Plug};
+use crate::record::Recording;
 use crate::sound::{Sound, SoundError};
 use crate::sources::Streaming;
 
@@ -56,6 +57,8 @@ pub struct Player {
     load: Arc<LoadCell>,
     looped: Option<LoopRange>,
     level: Level,
+    offset: i64,
+    pub(crate) recording: Option<Recording>,
 }
 
 /// An engine that plays nothing yet, at `session` frames per second: the audio thread's end and ours.
@@ -97,7 +100,8 @@ impl Player {
         let (cycle, mut sound) = build(session, level, &load);
         sound.update(project, root, &sources)?;
         let plug = Plug::new(prepared, Box::new(cycle))?;
-        Ok(Self { sound, plug, sources, stale: false, failed: Vec::new(), load, looped: None, level })
+        let (failed, looped, recording) = (Vec::new(), None, None);
+        Ok(Self { sound, plug, sources, stale: false, failed, load, looped, level, offset: 0, recording })
     }
 
     /// Closes the hardware. The engine stands still where it is, rolling or not, until [`reopen`](Self::reopen).
@@ -133,6 +137,7 @@ impl Player {
     fn rebuild(&mut self, project: &Project, root: &Path) -> Result<Cycle, PlayError> {
         let stood = self.sound.conductor.status();
         let (cycle, mut sound) = build(project.sample_rate().hz(), self.level, &self.load);
+        sound.round_trip = self.sound.round_trip;
         sound.update(project, root, &self.sources)?;
         self.sound = sound;
         self.stale = false;
@@ -171,6 +176,10 @@ impl Player {
                     self.failed.push(format!("{} {fault}", self.sound.name_of(node)));
                 }
             }
+        }
+        let status = self.sound.conductor.status();
+        if let Some(recording) = &mut self.recording {
+            recording.follow(status, self.sound.tape_lag);
         }
         self.stale && self.sound.conductor.settled()
     }
@@ -221,6 +230,60 @@ impl Player {
         wanted.iter().fold(true, |ready, (media, first, frames)| {
             self.sources.wait(media, *first, *frames, until) && ready
         })
+    }
+
+    /// What was found out about the hardware beyond what it says itself (see [`calibrate`](fn@crate::calibrate)): frames by which its
+    /// round trip is longer, or shorter where negative.
+    pub fn set_latency_offset(&mut self, frames: i64) {
+        self.offset = frames;
+    }
+
+    /// Frames from the engine out through the hardware and back in again, as the hardware tells and as was found out.
+    #[must_use]
+    pub fn round_trip(&self) -> u32 {
+        let latency = self.plug.latency();
+        let frames = latency.input.saturating_add(latency.output).saturating_add(self.offset);
+        u32::try_from(frames.max(0)).unwrap_or(u32::MAX)
+    }
+
+    /// Gets ready to record what is armed in `project`: true when it is, false when to ask again after a moment.
+    ///
+    /// # Errors
+    /// [`PlayError`].
+    pub fn prepare_to_record(&mut self, project: &Project, root: &Path) -> Result<bool, PlayError> {
+        let waits = self.poll();
+        let round_trip = self.round_trip();
+        if waits || self.sound.round_trip != round_trip {
+            self.sound.round_trip = round_trip;
+            self.update(project, root)?;
+        }
+        Ok(self.settled())
+    }
+
+    /// Tracks whose input is heard, and by how many frames they are heard before what they are mixed with: a live input
+    /// is never held back for the sake of others, so what is recorded on those tracks plays early while that lasts.
+    #[must_use]
+    pub fn constrained(&self) -> BTreeMap<TrackId, u32> {
+        let Some(lowered) = self.sound.lowered() else { return BTreeMap::new() };
+        let schedule = self.sound.conductor.schedule();
+        let node = |id| schedule.nodes.iter().find(|node| node.id == id);
+        let early = lowered.live.iter().filter_map(|(track, way)| {
+            let (fader, target) = (node(way.fader)?, node(way.target?)?);
+            let early = target.arrival.saturating_sub(fader.arrival.saturating_add(fader.latency));
+            (early > 0).then(|| (track.clone(), early))
+        });
+        early.collect()
+    }
+
+    /// What was measured at the input of a track since the last call; `None` for a track that is neither armed nor monitored.
+    pub fn take_input_meter(&mut self, track: &TrackId) -> Option<MeterReading> {
+        let meter = self.sound.lowered()?.tapes.get(track)?.meter;
+        Some(self.sound.conductor.meters().get(&meter)?.take())
+    }
+
+    /// What plays, for what is done in other files.
+    pub(crate) fn sound_mut(&mut self) -> &mut Sound {
+        &mut self.sound
     }
 
     /// Sets or clears the loop.

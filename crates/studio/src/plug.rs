@@ -1,7 +1,7 @@
 //! The connection between the engine's callback and hardware, which may be pulled out and put in elsewhere.
 
 use omega_audio_io::{
-    AudioCallback, EventReader, OpenError, Prepared, Stats, Stream, StreamConfig, StreamInfo,
+    AudioCallback, EventReader, Latency, OpenError, Prepared, Stats, Stream, StreamConfig, StreamInfo,
 };
 
 /// A callback in a stream, or on its own while there is no hardware for it.
@@ -47,6 +47,11 @@ impl Plug {
 
     pub(crate) fn info(&self) -> StreamInfo {
         self.stream.as_ref().map_or_else(|| self.info.clone(), Stream::info)
+    }
+
+    /// Between callback and cable, while it is in; nothing is known while it is not.
+    pub(crate) fn latency(&self) -> Latency {
+        self.stream.as_ref().map(Stream::latency).unwrap_or_default()
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -53,6 +53,8 @@ pub struct RenderRequest {
     pub tail: Tail,
     /// Tracks that get channels of their own behind the master's.
     pub stems: Vec<TrackId>,
+    /// The metronome clicks in the master.
+    pub metronome: bool,
     /// Frames at once.
     pub blocks: Blocks,
     /// Instruction set.
@@ -65,6 +67,7 @@ impl Default for RenderRequest {
             range: None,
             tail: Tail::None,
             stems: Vec::new(),
+            metronome: false,
             blocks: Blocks::Of(1024),
             level: Level::detect(),
         }
@@ -157,7 +160,8 @@ pub fn render(
     }
     let (executor, control) = engine(request.level);
     let conductor = Conductor::new(control, project.sample_rate().hz());
-    let mut sound = Sound::new(conductor, request.level, Purpose::Render { stems: request.stems.clone() });
+    let purpose = Purpose::Render { stems: request.stems.clone(), metronome: request.metronome };
+    let mut sound = Sound::new(conductor, request.level, purpose);
     sound.update(project, root, sources)?;
     if !sound.unreadable.is_empty() {
         return Err(RenderError::Media(std::mem::take(&mut sound.unreadable)));

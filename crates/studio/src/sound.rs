@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::sources::Sources;
 use omega_devices::clip_reader::{ClipReader, PlayList, Segment, SourceId};
+use omega_devices::metronome::Metronome;
 use omega_devices::registry;
+use omega_devices::tape::Tape;
 use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, NodeSetup, ParamSetup, Plan};
 use omega_engine::{LanePoint, LaneShape};
@@ -47,6 +50,10 @@ pub(crate) struct Sound {
     latencies: Latencies,
     lists: BTreeMap<NodeId, Vec<(Segment, MediaId)>>,
     lowered: Option<Lowered>,
+    /// Frames from the engine out through the hardware and back in again.
+    pub round_trip: u32,
+    /// Frames by which the tapes lag behind the sources.
+    pub tape_lag: u32,
     /// Media that could not be opened, and why.
     pub unreadable: BTreeMap<MediaId, String>,
 }
@@ -54,7 +61,8 @@ pub(crate) struct Sound {
 impl Sound {
     pub fn new(conductor: Conductor, level: Level, purpose: Purpose) -> Self {
         let (latencies, lists, unreadable) = (Latencies::default(), BTreeMap::new(), BTreeMap::new());
-        Self { conductor, level, purpose, latencies, lists, lowered: None, unreadable }
+        let (round_trip, tape_lag) = (0, 0);
+        Self { conductor, level, purpose, latencies, lists, lowered: None, round_trip, tape_lag, unreadable }
     }
 
     /// What is running, or about to.
@@ -82,10 +90,14 @@ impl Sound {
         sources: &dyn Sources,
     ) -> Result<(), SoundError> {
         let level = self.level;
-        let lowered = {
+        let mut lowered = {
             let latencies = std::cell::RefCell::new(&mut self.latencies);
             lower(project, &self.purpose, &|node, plan| latencies.borrow_mut().of(node, plan, level))
         };
+        if !lowered.tapes.is_empty() {
+            self.tape_lag = self.round_trip.saturating_add(omega_graph::latency(&lowered.spec)?);
+            lowered.place_tapes(self.tape_lag);
+        }
         let mut plan = Plan { spec: lowered.spec.clone(), ..Plan::default() };
         plan.params = lowered.nodes.iter().map(|(id, node)| (*id, setups(node))).collect();
         let fresh: BTreeSet<NodeId> = self.conductor.needs(&plan.spec).into_iter().collect();
@@ -93,6 +105,8 @@ impl Sound {
             let Some(node) = lowered.nodes.get(id) else { continue };
             let processor = match &node.kind {
                 Kind::Device(key) => build(key, node, self.level)?,
+                Kind::Tape => Box::new(Tape::new()),
+                Kind::Metronome => Box::new(Metronome::new(&node.config, lowered.tempo.clone())),
                 Kind::Clips => {
                     let list = lowered.play_lists.get(id).map(Vec::as_slice).unwrap_or_default();
                     let mut reader = ClipReader::new(&node.config, self.level);
@@ -118,6 +132,13 @@ impl Sound {
         }
         for (id, list) in changed {
             self.conductor.exchange(id, ClipReader::payload(list));
+        }
+        let before = self.lowered.as_ref().map(|before| &before.tempo);
+        if let (Some(node), Some(before)) = (lowered.metronome, before)
+            && !fresh.contains(&node)
+            && !Arc::ptr_eq(before, &lowered.tempo)
+        {
+            self.conductor.exchange(node, Box::new(Metronome::payload(lowered.tempo.clone())));
         }
         self.lists = lowered.play_lists.clone();
         self.lowered = Some(lowered);

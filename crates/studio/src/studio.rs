@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use omega_audio_io::StreamConfig;
 use omega_dsp::simd::Level;
+use omega_media::record::{FinishedTake, FoundTake, UnfinishedTake, discard, forget, recover, unfinished};
 use omega_processor::ParamInfo;
 use omega_session::edit::Edit;
 use omega_session::model::{MediaId, Project};
@@ -13,9 +14,11 @@ use omega_session::{
     OpenError, OpenOptions, SaveError,
 };
 
+use crate::calibrate::{Hardware, Store};
 use crate::files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 use crate::import::{Import, ImportFailure, ImportProgress, Imported, import};
 use crate::live::{PlayError, Player};
+use crate::record::{KeepError, Kept, Placed, StartError, folders, place};
 use crate::render::Progress;
 use crate::sources::Streaming;
 
@@ -46,6 +49,18 @@ pub enum StudioError {
     /// It does not play.
     #[error(transparent)]
     Play(#[from] PlayError),
+    /// Takes have no place in it.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+    /// A take could not be completed.
+    #[error(transparent)]
+    Recover(#[from] UnfinishedTake),
+    /// Recording does not begin.
+    #[error(transparent)]
+    Record(#[from] StartError),
+    /// The folder of recordings cannot be used.
+    #[error("the session's folder of recordings cannot be used: {0}")]
+    Recordings(#[source] std::io::Error),
     /// The caller broke off.
     #[error("the import was cancelled; the session is as it was")]
     Cancelled,
@@ -239,14 +254,94 @@ impl Studio {
         Ok(render_files(&self.project(), &self.root, files, progress)?)
     }
 
+    /// Gives takes their places: media and clips, as one step that can be undone. See [`Kept`] for what became of what was there.
+    ///
+    /// # Errors
+    /// [`StudioError::Keep`]; the takes stay where they are and are offered by [`unfinished_takes`](Self::unfinished_takes).
+    pub fn keep_takes(&mut self, takes: &[FinishedTake]) -> Result<Kept, StudioError> {
+        let placed = self.place(takes)?;
+        for take in takes {
+            // What stays behind is found again, and known to have its place already.
+            let _ = forget(&take.log_file);
+        }
+        Ok(placed)
+    }
+
+    fn place(&mut self, takes: &[FinishedTake]) -> Result<Kept, StudioError> {
+        let Placed { edits, kept } = place(&self.project(), takes);
+        if !edits.is_empty() {
+            let name = match takes {
+                [one] => format!("record {}", one.log.name),
+                many => format!("record {} tracks", many.len()),
+            };
+            self.document.apply_group(&name, &edits).map_err(KeepError::from)?;
+        }
+        Ok(kept)
+    }
+
+    /// Takes in the session's folder that have no place in it: what a crash, a full disk or a refusal left behind.
+    ///
+    /// # Errors
+    /// [`StudioError::Recordings`].
+    pub fn unfinished_takes(&self) -> Result<Vec<FoundTake>, StudioError> {
+        let (recording, media) = folders(&self.root);
+        let found = unfinished(&recording, &media).map_err(StudioError::Recordings)?;
+        // One that was placed, but whose log could not be removed any more, is no news.
+        let placed = |take: &FoundTake| {
+            let id = take.log.kept.as_deref().and_then(|name| MediaId::new(name.strip_suffix(".wav")?).ok());
+            id.is_some_and(|id| self.document.project().media_file(&id).is_some())
+        };
+        Ok(found.into_iter().filter(|take| !placed(take)).collect())
+    }
+
+    /// Completes a take that was found and gives it its place; `None` when not a single frame is in it. Only when it has its
+    /// place are its files among the recordings removed.
+    ///
+    /// # Errors
+    /// [`StudioError::Recover`], [`StudioError::Keep`]; all stays as it was.
+    pub fn recover_take(&mut self, found: &FoundTake) -> Result<Option<Kept>, StudioError> {
+        let (_, media) = folders(&self.root);
+        let rate = self.project().sample_rate().hz();
+        let Some(take) = recover(found, rate, &media)? else { return Ok(None) };
+        let kept = self.place(&[take])?;
+        discard(found).map_err(StudioError::Recordings)?;
+        Ok(Some(kept))
+    }
+
+    /// Throws a take away that was found. It cannot be undone.
+    ///
+    /// # Errors
+    /// [`StudioError::Recordings`].
+    pub fn discard_take(&mut self, found: &FoundTake) -> Result<(), StudioError> {
+        discard(found).map_err(StudioError::Recordings)
+    }
+
     /// Opens hardware to play through.
     ///
     /// # Errors
     /// [`StudioError::Play`].
     pub fn player(&self, config: &StreamConfig, level: Level) -> Result<Player, StudioError> {
+        self.player_of(&self.project(), config, level)
+    }
+
+    /// Opens hardware to play something else than the project as it is: with other tracks armed, say.
+    ///
+    /// # Errors
+    /// [`StudioError::Play`].
+    pub fn player_of(
+        &self,
+        project: &Project,
+        config: &StreamConfig,
+        level: Level,
+    ) -> Result<Player, StudioError> {
         let sources =
             Streaming::new(&omega_media::stream::StreamConfig::default()).map_err(StudioError::Threads)?;
-        Ok(Player::open(&self.project(), &self.root, sources, config, level)?)
+        let mut player = Player::open(project, &self.root, sources, config, level)?;
+        // Without a measurement what the hardware says has to do.
+        let hardware = Hardware::new(config, &player.hardware());
+        let offset = Store::open().ok().and_then(|store| store.offset(&hardware));
+        player.set_latency_offset(offset.unwrap_or(0));
+        Ok(player)
     }
 
     /// Takes a player of this session to other hardware: [`Player::reopen`].

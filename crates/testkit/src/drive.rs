@@ -134,8 +134,9 @@ impl Prepared {
         }
         let moved = i64::try_from(begin).expect("a test is short");
         let transport = Transport {
-            position: job.transport.position + if job.transport.rolling { moved } else { 0 },
-            clock: job.transport.clock + moved,
+            position: job.transport.position.saturating_add(if job.transport.rolling { moved } else { 0 }),
+            clock: job.transport.clock.saturating_add(moved),
+            count_in: (job.transport.count_in - moved).max(0),
             ..job.transport
         };
         let (main, side) = (slab(&job.input, begin, frames), slab(&job.side, begin, frames));

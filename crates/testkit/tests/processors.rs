@@ -16,7 +16,7 @@ fn job(rolling: bool) -> Job {
         side: vec![(0..FRAMES).map(|_| random.value(-1.0, 1.0)).collect()],
         params: vec![Track::Frames((0..FRAMES).map(|frame| if frame < 700 { 3.0 } else { 300.5 }).collect())],
         settle: true,
-        transport: Transport { position: -100, clock: 40, rolling },
+        transport: Transport { position: -100, clock: 40, rolling, ..Transport::default() },
     }
 }
 

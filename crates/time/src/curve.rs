@@ -113,11 +113,12 @@ impl Curve {
     pub fn estimate(&self, bits: i128) -> i64 {
         match *self {
             Self::Constant { frames, ticks } => {
-                let (frames, ticks) = (i128::from(frames), i128::from(ticks));
+                // Neither is zero; the compiler is told so, so that nothing here can panic.
+                let (frames, ticks) = (i128::from(frames.max(1)), i128::from(ticks));
                 let (whole, fraction) = (bits >> 64, bits & ((1 << 64) - 1));
                 let product = whole * ticks;
                 let rest = (product.rem_euclid(frames) << 64) + fraction * ticks;
-                let x = product.div_euclid(frames) + rest / (frames << 64);
+                let x = product.div_euclid(frames) + rest / (frames << 64).max(1);
                 i64::try_from(x).unwrap_or(if x < 0 { i64::MIN } else { i64::MAX })
             }
             Self::Ramp { length, .. } => self.estimate_in_ramp(bits, length),
@@ -129,10 +130,10 @@ impl Curve {
         let target = bits as f64 / 18_446_744_073_709_551_616.0;
         let (first, last, end) = (self.frames_per_tick(0), self.frames_per_tick(length), length as f64);
         let bend = (last - first) / end;
-        let mut x = (target / (0.5 * (first + last))).clamp(0.0, end);
+        let mut x = (target / (0.5 * (first + last))).max(0.0).min(end);
         for _ in 0..64 {
             let step = (x * (first + 0.5 * bend * x) - target) / (first + bend * x);
-            let next = (x - step).clamp(0.0, end);
+            let next = (x - step).max(0.0).min(end);
             let moved = (next - x).abs();
             x = next;
             if moved < 0.25 {
@@ -148,6 +149,7 @@ impl Curve {
 /// `factor · x / divisor` with 128 bits of fraction, rounded down, by long division in digits as wide as the
 /// head-room of the divisor allows. The divisor is below 2¹²⁰.
 fn ratio(factor: u128, x: u64, divisor: u128) -> Wide {
+    let divisor = divisor.max(1);
     let width = divisor.leading_zeros() - 1;
     let (times, factor) = (factor / divisor, factor % divisor);
     let mut whole = 0u128;

@@ -414,7 +414,7 @@ fn hold(tick: Ticks) -> i64 {
 /// false. From a guess it steps away, doubling each step, and then halves: O(log of the error of the guess).
 fn last_where(range: Range<i64>, guess: i64, holds: impl Fn(i64) -> bool) -> i64 {
     let (mut low, mut high) = (range.start, range.end);
-    let guess = guess.clamp(low, high - 1);
+    let guess = guess.min(high - 1).max(low);
     let mut step = 1;
     if holds(guess) {
         low = guess;

@@ -72,13 +72,16 @@ impl TimeSignature {
     /// Length of a beat; whole for every denominator, because 64 divides 4 · 80,640.
     #[must_use]
     pub const fn ticks_per_beat(self) -> Ticks {
-        Ticks(4 * TICKS_PER_QUARTER / self.denominator as i64)
+        // It is never zero; the compiler is told so, so that reading a map cannot panic.
+        let denominator = if self.denominator == 0 { 1 } else { self.denominator };
+        Ticks(4 * TICKS_PER_QUARTER / denominator as i64)
     }
 
     /// Length of a bar.
     #[must_use]
     pub const fn ticks_per_bar(self) -> Ticks {
-        Ticks(self.ticks_per_beat().0 * self.numerator as i64)
+        let numerator = if self.numerator == 0 { 1 } else { self.numerator };
+        Ticks(self.ticks_per_beat().0 * numerator as i64)
     }
 }
 

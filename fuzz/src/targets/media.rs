@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use omega_media::record::TakeLog;
 use omega_media::{
     AudioHash, AudioHasher, Bext, Depth, Format, OpenError, Peak, PeakFile, SampleKind, Writer, import, open,
     open_bytes, peaks,
@@ -52,6 +53,40 @@ pub const IMPORT: Target = Target {
 /// Peak files.
 pub const PEAKS: Target =
     Target { name: "peaks", about: "peak files of the cache", seeds: peak_files, words: &[], feed: overview };
+
+/// Logs of takes.
+pub const TAKE: Target = Target {
+    name: "take-log",
+    about: "logs of takes that were never finished",
+    seeds: || vec![TAKE_LOG.as_bytes().to_vec()],
+    words: &[
+        b"from ",
+        b"hole ",
+        b"gap ",
+        b"end ",
+        b"kept ",
+        b"omega-take 1\n",
+        b"9223372036854775807",
+        b"-1",
+    ],
+    feed: take_log,
+};
+
+const TAKE_LOG: &str = "omega-take 1\ntrack trk-1\nname Vocals\nrate 48000\nchannels 2\nbegun 2026-11-29 06:45:12\nfrom 0 96000\n\
+                        hole 4800 512\nend 9600\ngap 9600 96000\nfrom 9600 201600\nend 20000\nkept 0f.wav\n";
+
+/// Whatever a log says, nothing of it reaches beyond its file, and all of it is in order.
+fn take_log(input: &[u8]) {
+    let Some(log) = TakeLog::parse(&String::from_utf8_lossy(input)) else { return };
+    let _ = log.lost();
+    for frames in [0, 1, 10_000, i64::MAX] {
+        let bounded = log.clone().within(frames);
+        for stretch in &bounded.stretches {
+            assert!(stretch.at >= 0 && stretch.frames > 0 && stretch.frames <= frames - stretch.at);
+        }
+    }
+    assert!(log.kept.is_none_or(|name| !name.contains('/')));
+}
 
 /// The widest file that is read.
 const MAX_CHANNELS: usize = 64;

@@ -28,6 +28,7 @@ pub const ALL: &[&Target] = &[
     &media::FLAC,
     &media::IMPORT,
     &media::PEAKS,
+    &media::TAKE,
     &session::PROJECT,
     &session::EDITS,
     &session::HISTORY,

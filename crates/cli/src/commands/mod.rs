@@ -1,5 +1,7 @@
 //! The commands, a file each.
 
+mod arm;
+mod calibrate;
 mod clean;
 mod collect;
 mod completions;
@@ -12,11 +14,13 @@ mod import;
 mod info;
 mod new;
 mod play;
+mod record;
 mod render;
 mod save_as;
 mod takes;
 mod template;
 mod undo;
+mod unfinished;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -37,6 +41,10 @@ pub enum Command {
     Collect(collect::Collect),
     Clean(clean::Clean),
     Play(play::Play),
+    Arm(arm::Arm),
+    Record(record::Record),
+    Unfinished(unfinished::Unfinished),
+    Calibrate(calibrate::Calibrate),
     Render(render::Render),
     Devices(devices::Devices),
     Doctor(doctor::Doctor),
@@ -61,6 +69,10 @@ impl Command {
             Self::Collect(command) => command.run(output),
             Self::Clean(command) => command.run(output),
             Self::Play(command) => command.run(output),
+            Self::Arm(command) => command.run(output),
+            Self::Record(command) => command.run(output),
+            Self::Unfinished(command) => command.run(output),
+            Self::Calibrate(command) => command.run(output),
             Self::Render(command) => command.run(output),
             Self::Devices(command) => command.run(output),
             Self::Doctor(command) => command.run(output),

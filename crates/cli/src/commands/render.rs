@@ -34,6 +34,9 @@ pub struct Render {
     /// A file for each audio track as well
     #[arg(long)]
     stems: bool,
+    /// Let the metronome click in the mix
+    #[arg(long)]
+    metronome: bool,
     /// A file for this track, bus or return as well; may be given again
     #[arg(long, value_name = "ID")]
     stem: Vec<String>,
@@ -159,7 +162,14 @@ impl Render {
             Ending::None => Tail::None,
             Ending::Seconds(seconds) => Tail::Frames((seconds * project.sample_rate().as_f64()) as u64),
         };
-        let request = RenderRequest { range, tail, stems, blocks: self.block, level: level(self.simd)? };
+        let request = RenderRequest {
+            range,
+            tail,
+            stems,
+            metronome: self.metronome,
+            blocks: self.block,
+            level: level(self.simd)?,
+        };
         Ok(RenderFiles {
             request,
             output: self.output.clone(),

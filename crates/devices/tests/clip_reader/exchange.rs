@@ -199,7 +199,10 @@ fn a_list_that_arrives_while_nothing_sounds_begins_exactly() {
     assert!(drive(&mut reader, &job(0, 200), &[200]).output[0].iter().all(|sample| *sample == 0.25));
     hand_over(&mut reader, at(0.75));
     hand_over(&mut reader, at(1.0));
-    let stopped = Job { transport: Transport { position: 200, clock: 0, rolling: false }, ..job(0, 512) };
+    let stopped = Job {
+        transport: Transport { position: 200, clock: 0, rolling: false, ..Transport::default() },
+        ..job(0, 512)
+    };
     drive(&mut reader, &stopped, &even_cuts(256, 512));
     let outcome = drive(&mut reader, &job(200, 300), &even_cuts(256, 300));
     assert!(outcome.output[0].iter().all(|sample| *sample == 1.0), "the fade ended with the sound");

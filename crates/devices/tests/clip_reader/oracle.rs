@@ -67,7 +67,7 @@ pub fn reader(list: PlayList, level: Level) -> ClipReader {
 
 /// Rolling over `frames` frames from `position` on. The channels hold rubbish: the reader has no input.
 pub fn job(position: i64, frames: usize) -> Job {
-    let transport = Transport { position, clock: position, rolling: true };
+    let transport = Transport { position, clock: position, rolling: true, ..Transport::default() };
     Job { frames, input: vec![vec![f32::NAN; frames]; OUTPUTS], transport, ..Job::default() }
 }
 

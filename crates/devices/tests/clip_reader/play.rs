@@ -75,7 +75,7 @@ fn positions_at_the_ends_of_time_are_silent() {
     let library = vec![vec![vec![1.0; 100]]];
     let mut reader = reader(list(&library, &[Segment::new(0, 0, 100, 0)]), Level::detect());
     for position in [i64::MIN, i64::MIN + 1, -(1 << 60), 1 << 60, i64::MAX - 100, i64::MAX] {
-        let transport = Transport { position, clock: 0, rolling: true };
+        let transport = Transport { position, clock: 0, rolling: true, ..Transport::default() };
         let job = Job { transport, ..job(0, 256) };
         let outcome = drive(&mut reader, &job, &[256]);
         assert!(outcome.output.iter().flatten().all(|sample| sample.to_bits() == 0));

@@ -10,7 +10,10 @@ use omega_testkit::random::Random;
 use crate::oracle::*;
 
 fn stopped(position: i64, frames: usize) -> Job {
-    Job { transport: Transport { position, clock: 0, rolling: false }, ..job(position, frames) }
+    Job {
+        transport: Transport { position, clock: 0, rolling: false, ..Transport::default() },
+        ..job(position, frames)
+    }
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn job(
         side,
         params: descriptor.params.iter().map(|info| track(random, info, frames)).collect(),
         settle: random.once_in(2),
-        transport: Transport { position: clock, clock, rolling: true },
+        transport: Transport { position: clock, clock, rolling: true, ..Transport::default() },
     }
 }
 

@@ -11,6 +11,7 @@ mod compressor;
 mod eq;
 mod fader;
 mod frame_delay;
+mod recording;
 mod utility;
 
 use omega_devices::registry;

@@ -34,7 +34,9 @@ impl Executor {
                     (self.events.free() == 0 && !faults::NO_ROOM.is_on()) || self.fading()
                 }
                 Some(Command::Lane { .. } | Command::Exchange { .. }) => self.events.free() == 0,
-                Some(Command::Play | Command::Stop | Command::Locate(_)) => self.leap.is_some(),
+                Some(Command::Play | Command::PlayIn(_) | Command::Stop | Command::Locate(_)) => {
+                    self.leap.is_some()
+                }
                 Some(_) => false,
             };
             if waits {
@@ -84,11 +86,15 @@ impl Executor {
             },
             Command::Play if self.line.now(time).rolling => {}
             Command::Play => self.leap(Then::Play, self.audible && !self.has_inputs()),
+            Command::PlayIn(_) if self.line.now(time).rolling => {}
+            Command::PlayIn(frames) if frames > 0 => self.line.play_in(time, frames),
+            Command::PlayIn(_) => self.leap(Then::Play, self.audible && !self.has_inputs()),
             Command::Stop => self.line.stop(time),
             Command::Locate(position) => {
                 self.leap(Then::Locate(position), self.audible || self.line.now(time).rolling);
             }
             Command::Loop(range) => self.line.set_loop(time, range),
+            Command::Record(range) => self.line.set_record(time, range),
         }
     }
 

@@ -52,6 +52,8 @@ pub struct Executor {
     untold: bool,
     missing: u64,
     dropped: u64,
+    /// See [`EngineStatus::recorded_until`].
+    recorded_until: i64,
     watch: Option<Watch>,
 }
 
@@ -91,6 +93,7 @@ impl Executor {
             untold: false,
             missing: 0,
             dropped: 0,
+            recorded_until: 0,
             watch: None,
         }
     }
@@ -173,9 +176,17 @@ impl Executor {
     fn report(&mut self) {
         let latency = self.program.schedule.latency;
         let now = self.line.now(self.time - i64::from(latency));
+        let sources = self.line.now(self.time);
+        let records = sources.rolling && self.line.records(self.time);
+        if records {
+            self.recorded_until = self.time;
+        }
         self.status.set(EngineStatus {
             position: now.position,
-            rolling: self.line.now(self.time).rolling,
+            rolling: sources.rolling,
+            records,
+            recorded_until: self.recorded_until,
+            count_in: sources.count_in,
             time: self.time,
             latency,
             missing: self.missing,

@@ -16,7 +16,7 @@ use omega_rt::{Owned, faults};
 
 use super::{Cells, Control, Inventory, LoadBank, MeterBank, NodeSetup, ParamSetup, lane, program};
 use crate::slot::MAX_VARYING;
-use crate::{Command, EngineEvent, EngineStatus, Fault, LoopRange};
+use crate::{Command, EngineEvent, EngineStatus, Fault, LoopRange, RecordRange};
 
 /// Commands that wait for room in the FIFO at most, beside those that replace one that waits already.
 const BACKLOG: usize = 1 << 16;
@@ -198,6 +198,16 @@ impl Conductor {
     /// Rolls.
     pub fn play(&mut self) {
         self.send(Command::Play);
+    }
+
+    /// Rolls after a count-in of `frames` frames, during which the time line stands and metronomes count.
+    pub fn play_in(&mut self, frames: i64) {
+        self.send(Command::PlayIn(frames));
+    }
+
+    /// Says where is recorded while the time line rolls, or that nothing is.
+    pub fn set_record(&mut self, range: Option<RecordRange>) {
+        self.send(Command::Record(range));
     }
 
     /// Stands still.

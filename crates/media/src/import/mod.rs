@@ -156,7 +156,7 @@ pub fn import(
     if summary.frames == 0 {
         return Err(ImportError::Empty { path: path.to_path_buf() });
     }
-    let (file_name, was_there) = settle(&temp, media_dir, &summary, depth)?;
+    let (file_name, was_there) = settle(&temp.path, media_dir, &summary, depth)?;
     let metadata = fs::metadata(path).ok();
     Ok(MediaInfo {
         hash: summary.hash,
@@ -250,19 +250,19 @@ fn fraction(done: i64, total: i64) -> f32 {
     if total <= 0 { 0.0 } else { (done as f32 / total as f32).min(1.0) }
 }
 
-/// Gives the finished file its name, or drops it when the same audio is there already.
-fn settle(
-    temp: &TempFile,
+/// Gives the finished file its name, or leaves it where it is when the same audio is there already.
+pub(crate) fn settle(
+    temp: &Path,
     media_dir: &Path,
     summary: &Summary,
     depth: Depth,
 ) -> Result<(String, bool), ImportError> {
     let file_name = format!("{}.wav", summary.hash);
     let target = media_dir.join(&file_name);
-    if is_whole(&target, &temp.path, summary, depth) {
+    if is_whole(&target, temp, summary, depth) {
         return Ok((file_name, true));
     }
-    fs::rename(&temp.path, &target).map_err(|error| ImportError::Folder {
+    fs::rename(temp, &target).map_err(|error| ImportError::Folder {
         step: "give its name to",
         path: target.clone(),
         error,

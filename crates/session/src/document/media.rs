@@ -88,15 +88,16 @@ impl Document {
         Ok(self.apply_group("media.collect", &edits)?)
     }
 
-    /// Files in `media/` and `plugins/` that neither the session nor any entry of its history names. Files whose name
-    /// ends in `.tmp` or `.part` are being written and are left alone.
+    /// Files in `media/` and `plugins/` that neither the session nor any entry of its history names, nor a take that waits in
+    /// `recording/`. Files whose name ends in `.tmp` or `.part` are being written and are left alone.
     ///
     /// # Errors
     /// [`FileError`] if a folder or the history cannot be read.
     pub fn unused_files(&self) -> Result<Cleaned, FileError> {
         let mut unused = Cleaned::default();
         let Some(folder) = self.folder() else { return Ok(unused) };
-        let named = self.names_in_history()?;
+        let mut named = self.names_in_history()?;
+        named.extend(names_of_takes(&folder.join(folder::RECORDING))?);
         for inner in [folder::MEDIA, folder::PLUGINS] {
             let relative = Path::new(inner);
             let inner = folder.join(inner);
@@ -167,6 +168,25 @@ impl Document {
         }
         Ok(named)
     }
+}
+
+/// The media files of takes that are complete and have no place in the session yet.
+fn names_of_takes(recording: &Path) -> Result<Vec<String>, FileError> {
+    let entries = match fs::read_dir(recording) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(FileError::at(recording))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(FileError::at(recording))?.path();
+        if path.extension().is_some_and(|ending| ending == "take") {
+            let log = files::read_bounded(&path, 64 << 20).map_err(FileError::at(&path))?;
+            let log = String::from_utf8_lossy(&log.unwrap_or_default()).into_owned();
+            let kept = log.lines().filter_map(|line| line.strip_prefix("kept "));
+            names.extend(kept.map(|name| format!("{}/{name}", folder::MEDIA)));
+        }
+    }
+    Ok(names)
 }
 
 impl Project {

@@ -55,7 +55,7 @@ pub(crate) use param::of_no_device;
 pub use send::{
     SendAdd, SendFeedback, SendGain, SendMove, SendMute, SendPan, SendPre, SendRemove, SendRoute,
 };
-pub use session::{LoopSet, PunchSet, SessionSet};
+pub use session::{LoopSet, MetronomeSet, PunchSet, SessionSet};
 pub use take::{
     ClipTake, TakeAdd, TakeColour, TakeDuplicate, TakeMove, TakeMute, TakePromote, TakeRemove, TakeRename,
 };
@@ -114,6 +114,7 @@ edits! {
     "session.set" => SessionSet, "set the session's name, notes or bus precision";
     "loop.set" => LoopSet, "set where playing wraps";
     "punch.set" => PunchSet, "set where armed tracks record";
+    "metronome.set" => MetronomeSet, "set the click that players play to";
     "track.add" => TrackAdd, "add a track, bus, return, folder or cue bus";
     "track.remove" => TrackRemove, "remove a track with what is on it";
     "track.duplicate" => TrackDuplicate, "copy a track with what is on it";

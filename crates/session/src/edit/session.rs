@@ -1,10 +1,10 @@
-//! `session.set`, `loop.set` and `punch.set`
+//! `session.set`, `loop.set`, `punch.set` and `metronome.set`
 
 use omega_time::TimeRange;
 
 use super::verb::{Verb, optional_range, verb};
 use super::{Draft, EditError};
-use crate::model::{BusPrecision, Fault, RangeSetting, Settings};
+use crate::model::{BusPrecision, Fault, Output, RangeSetting, Settings};
 
 verb! {
     /// Sets facts of the session as a whole; what is left out stays.
@@ -73,4 +73,45 @@ range_verbs! {
     LoopSet, loop_range;
     /// Sets where armed tracks record; what is left out stays.
     PunchSet, punch_range;
+}
+
+verb! {
+    /// Sets the metronome; what is left out stays.
+    pub struct MetronomeSet {
+        /// Whether it clicks whenever the time line rolls.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub on: Option<bool>,
+        /// An array of hardware channels counted from 0, the id of a cue bus, a bus or the master, or `none`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub output: Option<Output>,
+        /// −144 (silence) to 48.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub level_db: Option<f64>,
+    }
+}
+
+impl Verb for MetronomeSet {
+    fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
+        if let Some(Output::Track(id)) = &self.output {
+            let track = draft.project.track(id).ok_or_else(|| {
+                EditError::refused(format!(
+                    "there is no track {:?} to hear the metronome through",
+                    id.as_str()
+                ))
+            })?;
+            if !track.takes_signal() {
+                return Err(EditError::refused(format!(
+                    "track {:?} is of kind {} and takes no signal; choose a cue bus, a bus or the master",
+                    id.as_str(),
+                    track.kind
+                )));
+            }
+        }
+        change(draft, |settings| {
+            let metronome = &mut settings.metronome;
+            metronome.on = self.on.unwrap_or(metronome.on);
+            metronome.output = self.output.clone().unwrap_or_else(|| metronome.output.clone());
+            metronome.level_db = self.level_db.unwrap_or(metronome.level_db);
+        })
+    }
 }

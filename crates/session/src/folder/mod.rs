@@ -1,7 +1,7 @@
 //! A session on disk.
 //!
 //! `Name.omega/` holds `project.json` (the text), `history/` (a file for each writer, appended to only, and snapshots that
-//! make opening fast), `media/`, `plugins/`, `cache/` (safe to delete) and `lock`. The history is the truth; the text is
+//! make opening fast), `media/`, `plugins/`, `recording/` (takes that are being written), `cache/` (safe to delete) and `lock`. The history is the truth; the text is
 //! written from it and read back where it was changed outside.
 
 mod baton;
@@ -33,8 +33,9 @@ pub(crate) const HISTORY: &str = "history";
 pub(crate) const MEDIA: &str = "media";
 pub(crate) const PLUGINS: &str = "plugins";
 pub(crate) const CACHE: &str = "cache";
+pub(crate) const RECORDING: &str = "recording";
 
-const GIT_IGNORE: &str = "/cache/\n/lock\n*.tmp\n";
+const GIT_IGNORE: &str = "/cache/\n/recording/\n/lock\n*.tmp\n";
 const GIT_ATTRIBUTES: &str = "project.json text eol=lf\nhistory/* binary\nmedia/* binary\nplugins/* binary\n";
 
 /// Where a record can be read again.

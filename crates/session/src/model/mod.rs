@@ -15,6 +15,7 @@ pub(crate) mod json;
 mod lane;
 pub mod limits;
 mod media;
+mod metronome;
 mod order;
 mod project;
 pub(crate) mod read;
@@ -40,6 +41,7 @@ pub use id::{
 };
 pub use lane::{Automation, BYPASS, Lane, ParamTarget, Point, PointShape, SendParam, TrackParam};
 pub use media::{Media, MediaOrigin};
+pub use metronome::Metronome;
 pub use order::OrderKey;
 pub use project::{Project, SCHEMA};
 pub use read::TextError;

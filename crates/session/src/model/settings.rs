@@ -2,6 +2,7 @@
 
 use omega_time::{SampleRate, Ticks, TimeRange};
 
+use super::Metronome;
 use super::fact::{facts, words};
 use super::values::{long_text, name};
 
@@ -49,6 +50,8 @@ facts! {
         pub loop_range: RangeSetting = RangeSetting::off();
         /// Where armed tracks record.
         pub punch_range: RangeSetting = RangeSetting::off();
+        /// The click that players play to.
+        pub metronome: Metronome = Metronome::off();
     }
 }
 
@@ -63,6 +66,7 @@ impl Settings {
             bus_precision: BusPrecision::F32,
             loop_range: RangeSetting::off(),
             punch_range: RangeSetting::off(),
+            metronome: Metronome::off(),
             extra: Default::default(),
         }
     }

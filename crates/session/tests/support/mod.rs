@@ -134,6 +134,12 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
         .into(),
         "loop.set" => LoopSet { on: d.maybe(Dice::chance), range: d.maybe(Dice::range) }.into(),
         "punch.set" => PunchSet { on: d.maybe(Dice::chance), range: d.maybe(Dice::range) }.into(),
+        "metronome.set" => MetronomeSet {
+            on: d.maybe(Dice::chance),
+            output: d.maybe(|d| if d.chance() { Output::Track(other) } else { Output::Hardware(vec![4]) }),
+            level_db: d.maybe(|_| gain),
+        }
+        .into(),
         "track.add" => TrackAdd {
             parent: d
                 .maybe(|d| {
