@@ -20,6 +20,7 @@ fn healthy() -> Readings {
         cpu: Cpu { architecture: "x86_64".to_owned(), sse2: true, avx2: true, threads: 8 },
         governors: vec!["performance".to_owned(); 8],
         swappiness: Some(10),
+        moves_locked: Some(false),
         has_swap: true,
         kernel: Kernel {
             release: "6.1.0-28-amd64".to_owned(),
@@ -133,6 +134,10 @@ fn memory_and_scheduling_of_the_system() {
     expect("frequency governor", Ok, "virtual", "", |r| r.governors.clear());
     expect("swapping", Warning, "60", "vm.swappiness=10", |r| r.swappiness = Some(60));
     expect("swapping", Ok, "no swap", "", |r| (r.swappiness, r.has_swap) = (Some(60), false));
+    expect("memory compaction", Warning, "move", "compact_unevictable_allowed=0", |r| {
+        r.moves_locked = Some(true);
+    });
+    expect("memory compaction", Ok, "does not say", "", |r| r.moves_locked = None);
     expect("kernel", Warning, "few places", "preempt=full", |r| r.kernel.preemption = Preemption::Voluntary);
     expect("kernel", Warning, "few places", "linux-image-rt", |r| {
         (r.kernel.preemption, r.kernel.dynamic) = (Preemption::None, false);

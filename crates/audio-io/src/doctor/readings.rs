@@ -29,6 +29,8 @@ pub struct Readings {
     pub governors: Vec<String>,
     /// How eagerly memory is moved to disk, 0 to 200.
     pub swappiness: Option<u32>,
+    /// The system moves pages to other places of its memory, locked ones too, when it looks for large ones.
+    pub moves_locked: Option<bool>,
     /// There is disk space to move memory to.
     pub has_swap: bool,
     /// The kernel.
@@ -213,6 +215,11 @@ impl Readings {
             limits_files: limits_files(root),
             governors: governors(root),
             swappiness: read("proc/sys/vm/swappiness").trim().parse().ok(),
+            moves_locked: match read("proc/sys/vm/compact_unevictable_allowed").trim() {
+                "0" => Some(false),
+                "1" => Some(true),
+                _ => None,
+            },
             has_swap: read("proc/swaps").lines().nth(1).is_some(),
             kernel: Kernel::from_files(root),
             sound: Sound::from_files(root),
@@ -411,6 +418,7 @@ mod tests {
             ("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "powersave\n"),
             ("sys/devices/system/cpu/online", "0-1\n"),
             ("proc/sys/vm/swappiness", "10\n"),
+            ("proc/sys/vm/compact_unevictable_allowed", "1\n"),
             ("proc/swaps", "Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n"),
             ("proc/sys/kernel/osrelease", "6.1.0-rt-amd64\n"),
             ("proc/sys/kernel/version", "#1 SMP PREEMPT_RT Debian 6.1\n"),
@@ -436,6 +444,7 @@ mod tests {
             limits_files: vec![limits("audio.conf", true), limits("other.conf.disabled", false)],
             governors: vec!["performance".to_owned(), "powersave".to_owned()],
             swappiness: Some(10),
+            moves_locked: Some(true),
             has_swap: true,
             kernel: Kernel {
                 release: "6.1.0-rt-amd64".to_owned(),

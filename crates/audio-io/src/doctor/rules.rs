@@ -11,7 +11,7 @@ const LOCKED_BYTES: u64 = 256 << 20;
 /// Judges what was read, the most important first.
 #[must_use]
 pub fn diagnose(readings: &Readings) -> Vec<Finding> {
-    let rules: [fn(&Readings) -> Finding; 12] = [
+    let rules: [fn(&Readings) -> Finding; 13] = [
         priority,
         memory_lock,
         jack,
@@ -21,6 +21,7 @@ pub fn diagnose(readings: &Readings) -> Vec<Finding> {
         processor,
         governor,
         swapping,
+        compaction,
         preemption,
         throttling,
         clock,
@@ -263,6 +264,20 @@ fn swapping(readings: &Readings) -> Finding {
             "`echo vm.swappiness=10 | sudo tee /etc/sysctl.d/90-audio.conf && sudo sysctl --system`",
         ),
         Some(value) => ok(TOPIC, format!("swappiness is {value}")),
+        None => ok(TOPIC, "this system does not say"),
+    }
+}
+
+/// A page that is being moved faults, and whoever touches it sleeps until it is there again.
+fn compaction(readings: &Readings) -> Finding {
+    const TOPIC: &str = "memory compaction";
+    match readings.moves_locked {
+        Some(true) => warning(
+            TOPIC,
+            "the system may move locked memory while it plays: a wait of some microseconds now and then, when memory is full",
+            "`echo vm.compact_unevictable_allowed=0 | sudo tee /etc/sysctl.d/91-audio.conf && sudo sysctl --system`",
+        ),
+        Some(false) => ok(TOPIC, "locked memory stays where it is"),
         None => ok(TOPIC, "this system does not say"),
     }
 }
