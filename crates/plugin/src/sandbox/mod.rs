@@ -1,0 +1,18 @@
+//! Plugins in worker processes (Linux): shared memory for sound, a socket for everything else.
+
+mod keeper;
+mod layout;
+mod line;
+mod memory;
+mod priority;
+mod process;
+mod remote;
+mod worker;
+
+pub(crate) use keeper::keep;
+pub(crate) use line::Line;
+pub(crate) use process::Worker;
+pub use process::WorkerProgram;
+pub(crate) use remote::RemoteWire;
+pub(crate) use worker::begin;
+pub use worker::worker_main;
