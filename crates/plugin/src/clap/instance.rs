@@ -363,6 +363,8 @@ impl Instance {
             .plugin
             .activate(|_, _| Audio, configuration)
             .map_err(|error| format!("it refused to be activated: {error}"))?;
+        // Whatever it told of while it was being activated is read right after.
+        self.wishes.latency.store(false, Ordering::Release);
         let dialect = self.info.note_inputs.first();
         let dialect = dialect.map_or(Dialect::default(), |port| Dialect { clap: port.clap, midi: port.midi });
         let channels = |ports: &[AudioPort]| ports.iter().map(|port| usize::from(port.channels)).collect();

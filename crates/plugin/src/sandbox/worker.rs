@@ -82,6 +82,9 @@ fn serve(mut line: Line) -> io::Result<()> {
     let file = line.receive_file(PATIENCE)?;
     let layout = Layout::new(&shape, slots);
     let words = Arc::new(SharedWords::attach(&file, layout.words())?);
+    // What was asked before counts as served: the host does not wait for it any more.
+    let asked = head(words.words(), Head::Submitted).load(Ordering::Acquire);
+    head(words.words(), Head::Served).store(asked, Ordering::Release);
     let mut stage = Thread { words, layout, shape, live, stop: Arc::default(), thread: None };
     service.run(&mut stage);
     line.send(&Message::Answer(Answer::Done), &[], PATIENCE)?;
@@ -154,8 +157,7 @@ impl Stage for Thread {
     }
 }
 
-/// Serves requests until it is told to stop. What was asked before it began is counted as served: its host does not wait
-/// for that any more.
+/// Serves requests, from the first that was not served yet, until it is told to stop.
 fn process(
     mut runner: Runner,
     words: &[std::sync::atomic::AtomicU32],
@@ -167,8 +169,7 @@ fn process(
     let (mut request, mut reply) = (Request::new(shape), Reply::new(shape));
     let (submitted, served_word) = (head(words, Head::Submitted), head(words, Head::Served));
     let (sleeping, waiting) = (head(words, Head::Sleeping), head(words, Head::Waiting));
-    let mut served = submitted.load(Ordering::Acquire);
-    served_word.store(served, Ordering::Release);
+    let mut served = served_word.load(Ordering::Acquire);
     while !stop.load(Ordering::Acquire) {
         if submitted.load(Ordering::Acquire) == served {
             sleeping.store(1, Ordering::SeqCst);
