@@ -138,13 +138,14 @@ impl Keeper {
         };
         self.share(&shape)?;
         self.health.latency.store(latency, Ordering::Release);
-        self.health.generation.fetch_add(1, Ordering::AcqRel);
         match self.start_call(&Command::Run(self.slots), &[])? {
             (Answer::Done, _) => {}
             (Answer::Failed(why), _) => return Err(why),
             _ => return Err("its worker answered what was not asked".to_owned()),
         }
         self.progress = (self.served(), None);
+        // Only now: what the audio half tells the new instance because of it must not go to the one before.
+        self.health.generation.fetch_add(1, Ordering::AcqRel);
         Ok((answer, shape))
     }
 
@@ -156,7 +157,7 @@ impl Keeper {
                 // The line breaks a moment before the end of the process can be seen.
                 let until = Instant::now() + Duration::from_secs(1);
                 loop {
-                    let how = self.worker.as_mut().and_then(Worker::ended);
+                    let how = self.worker.as_mut().and_then(Worker::ended).map(|end| end.to_string());
                     if how.is_some() || Instant::now() > until {
                         return format!("it crashed: its worker {}", how.unwrap_or_else(|| "is mute".to_owned()));
                     }
@@ -285,9 +286,9 @@ impl Keeper {
         }
         let ended = worker.ended();
         told.into_iter().for_each(|told| self.hear(told));
-        if let Some(how) = ended {
-            self.tell(PluginNews::Line(format!("its worker {how}")));
-            self.trouble(Trouble::Crashed);
+        if let Some(end) = ended {
+            self.tell(PluginNews::Line(format!("its worker {end}")));
+            self.trouble(if end.held_too_long() { Trouble::Hung } else { Trouble::Crashed });
         } else if broken {
             self.trouble(Trouble::Crashed);
         } else if self.hangs() {

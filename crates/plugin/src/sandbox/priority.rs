@@ -14,8 +14,9 @@ const HOLD: Duration = Duration::from_millis(400);
 
 /// Makes the calling thread real-time, if the system allows it; otherwise it stays what it is.
 pub(super) fn promote() -> bool {
-    let micros = u64::try_from(HOLD.as_micros()).ok();
-    let limit = Rlimit { current: micros, maximum: micros };
+    let micros = |time: Duration| u64::try_from(time.as_micros()).ok();
+    // At the first the process gets a signal that says why, at the second one that cannot be ignored.
+    let limit = Rlimit { current: micros(HOLD), maximum: micros(2 * HOLD) };
     if rustix::process::setrlimit(Resource::Rttime, limit).is_err() {
         return false;
     }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal};
 
@@ -53,14 +53,9 @@ impl Worker {
         Ok(Self { child, line: Line::new(ours) })
     }
 
-    /// How it ended, if it did: "ended with status 1", "was ended by signal 11 (SIGSEGV)".
-    pub(crate) fn ended(&mut self) -> Option<String> {
-        let status = self.child.try_wait().ok()??;
-        Some(match (status.code(), status.signal()) {
-            (Some(code), _) => format!("ended with status {code}"),
-            (None, Some(signal)) => format!("was ended by signal {signal}{}", name(signal)),
-            (None, None) => "ended".to_owned(),
-        })
+    /// How it ended, if it did.
+    pub(crate) fn ended(&mut self) -> Option<End> {
+        self.child.try_wait().ok()?.map(End)
     }
 
     /// Number of its process.
@@ -84,6 +79,27 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// How a worker ended: "ended with status 1", "was ended by signal 11 (SIGSEGV: …)".
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End(ExitStatus);
+
+impl End {
+    /// The system ended it because it did not let go of a processor.
+    pub(crate) fn held_too_long(self) -> bool {
+        self.0.signal() == Some(Signal::XCPU.as_raw())
+    }
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.0.code(), self.0.signal()) {
+            (Some(code), _) => write!(f, "ended with status {code}"),
+            (None, Some(signal)) => write!(f, "was ended by signal {signal}{}", name(signal)),
+            (None, None) => f.write_str("ended"),
+        }
     }
 }
 

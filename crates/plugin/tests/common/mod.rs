@@ -180,6 +180,35 @@ impl Rig {
     }
 }
 
+impl Rig {
+    /// Plays a constant level, one quantum, and lets the time pass that it lasts, more or less.
+    pub fn level(&mut self, level: f32) -> Vec<f32> {
+        let (mut left, mut right) = (vec![level; 128], vec![level; 128]);
+        self.block(&mut left, &mut right);
+        assert_eq!(bits(&left), bits(&right));
+        std::thread::sleep(Duration::from_millis(2));
+        left
+    }
+
+    /// Plays a constant level until `done` says so of what there is to tell. Gives what was heard and what was told.
+    pub fn level_until(
+        &mut self,
+        level: f32,
+        mut done: impl FnMut(&Self, &[PluginNews]) -> bool,
+    ) -> (Vec<f32>, Vec<PluginNews>) {
+        let until = std::time::Instant::now() + LONG;
+        let (mut heard, mut news) = (Vec::new(), Vec::new());
+        loop {
+            heard.extend(self.level(level));
+            news.extend(self.plugin.news());
+            if done(self, &news) {
+                return (heard, news);
+            }
+            assert!(std::time::Instant::now() < until, "it did not happen; so far {news:?}");
+        }
+    }
+}
+
 /// White noise between −0.5 and 0.5: a function of the frame.
 pub fn noise(frame: i64) -> f32 {
     let mut x = frame.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
