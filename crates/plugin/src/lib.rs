@@ -1,5 +1,4 @@
 //! Hosts plugins.
-#![allow(dead_code)]
 mod clap;
 mod health;
 mod inside;
@@ -9,6 +8,8 @@ mod plugin;
 pub mod quantum;
 #[cfg(target_os = "linux")]
 mod sandbox;
+#[cfg(target_os = "linux")]
+pub mod scan;
 mod service;
 pub mod state;
 

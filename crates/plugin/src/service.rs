@@ -28,6 +28,8 @@ pub(crate) struct Setup {
 pub(crate) enum Command {
     /// Load it, with the state that comes along, if any. The first thing that is asked.
     Open(Setup, bool),
+    /// In a child that does nothing else: look at the plugins of a file, from that number on.
+    Look(std::path::PathBuf, usize),
     /// In a worker: process what lies in the memory that comes along, cut into so many slots.
     Run(usize),
     /// Its state.
@@ -159,7 +161,7 @@ impl Service {
             Command::Text(id, value) => Answer::Text(self.instance.text_of(id, value)),
             Command::Value(id, words) => Answer::Value(self.instance.value_of(id, &words)),
             Command::Values => Answer::Values(self.instance.values()),
-            Command::Open(..) | Command::Run(_) | Command::Quit => {
+            Command::Open(..) | Command::Look(..) | Command::Run(_) | Command::Quit => {
                 Answer::Failed("this was asked at the wrong time".to_owned())
             }
         };
@@ -180,13 +182,16 @@ impl Service {
         if !changed.is_empty() {
             told.push(Told::Values(changed));
         }
-        if idle.restart && !self.recalled {
-            stage.recall();
-            self.recalled = true;
-        }
-        if self.recalled && let Some(runner) = stage.returned() {
-            self.recalled = false;
-            told.extend(self.restart(runner, stage));
+        self.recalled |= idle.restart;
+        match stage.returned() {
+            Some(runner) if self.recalled => {
+                self.recalled = false;
+                told.extend(self.restart(runner, stage));
+            }
+            // It came by itself, to have us look whether it has to be activated anew.
+            Some(runner) => stage.start(runner),
+            None if idle.restart => stage.recall(),
+            None => {}
         }
         told
     }

@@ -74,6 +74,11 @@ impl Wishes {
         wish.swap(false, Ordering::AcqRel)
     }
 
+    /// Something was asked for that may need another activation.
+    pub(crate) fn restarts(&self) -> bool {
+        [&self.restart, &self.latency, &self.ports].iter().any(|wish| wish.load(Ordering::Acquire))
+    }
+
     /// What the plugin logged since the last call.
     pub(crate) fn take_lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()

@@ -84,6 +84,8 @@ pub(crate) struct Instance {
     can: Extensions,
     info: PluginInfo,
     params: Vec<PluginParam>,
+    /// Latency as of the last activation.
+    active_latency: u32,
 }
 
 /// Reads the descriptors of a file.
@@ -153,7 +155,7 @@ impl Instance {
             render: handle.get_extension(),
             timer: handle.get_extension(),
         };
-        let mut instance = Self { plugin, wishes, can, info, params: Vec::new() };
+        let mut instance = Self { plugin, wishes, can, info, params: Vec::new(), active_latency: 0 };
         instance.look()?;
         Ok(instance)
     }
@@ -365,6 +367,7 @@ impl Instance {
             .map_err(|error| format!("it refused to be activated: {error}"))?;
         // Whatever it told of while it was being activated is read right after.
         self.wishes.latency.store(false, Ordering::Release);
+        self.active_latency = self.latency();
         let dialect = self.info.note_inputs.first();
         let dialect = dialect.map_or(Dialect::default(), |port| Dialect { clap: port.clap, midi: port.midi });
         let channels = |ports: &[AudioPort]| ports.iter().map(|port| usize::from(port.channels)).collect();
@@ -382,7 +385,7 @@ impl Instance {
             })
         });
         let (keys, tail) = (keys.collect(), self.can.tail);
-        Ok(Runner::new(stopped.into(), ports, keys, tail, rate))
+        Ok(Runner::new(stopped.into(), ports, keys, tail, Arc::clone(&self.wishes), rate))
     }
 
     /// Takes the runner back and lets go of what it needed.
@@ -411,13 +414,15 @@ impl Instance {
         }
         let restart = Wishes::take(&self.wishes.restart);
         let (latency, ports) = (Wishes::take(&self.wishes.latency), Wishes::take(&self.wishes.ports));
+        // A latency that was told of, and is what it was, changes nothing.
+        let moved = latency && self.plugin.is_active() && self.latency() != self.active_latency;
         let lost = self.wishes.lost_lines.swap(0, Ordering::Relaxed);
         let mut lines = self.wishes.take_lines();
         if lost > 0 {
             lines.push(format!("{lost} more lines were not kept"));
         }
         Idle {
-            restart: restart || (self.plugin.is_active() && (latency || ports)),
+            restart: restart || (self.plugin.is_active() && (moved || ports)),
             wake: Wishes::take(&self.wishes.process),
             values: Wishes::take(&self.wishes.rescan),
             dirty: Wishes::take(&self.wishes.dirty),

@@ -13,7 +13,7 @@ use omega_processor::Event;
 use omega_rt::AlignedBuffer;
 
 use super::events::{Dialect, InEvents, OutEvents, ParamKey, transport};
-use super::host::Host;
+use super::host::{Host, Wishes};
 use super::role::{Acting, Role};
 use crate::quantum::{Outcome, Place, QUANTUM, Reply, Request, Shape, spare_events};
 
@@ -70,6 +70,7 @@ pub(crate) struct Runner {
     ports: Ports,
     params: Vec<ParamKey>,
     tail: Option<PluginTail>,
+    wishes: Arc<Wishes>,
     changes: Arc<Changes>,
     rate: f64,
     inputs: (AudioPorts, AlignedBuffer),
@@ -94,6 +95,7 @@ impl Runner {
         ports: Ports,
         params: Vec<ParamKey>,
         tail: Option<PluginTail>,
+        wishes: Arc<Wishes>,
         rate: u32,
     ) -> Self {
         let (inputs, outputs) = (ports.inputs.iter().sum(), ports.outputs.iter().sum());
@@ -108,6 +110,7 @@ impl Runner {
             ports,
             params,
             tail,
+            wishes,
             rate: rate.into(),
             in_events: InEvents::new(),
             out_events: OutEvents::new(),
@@ -119,6 +122,11 @@ impl Runner {
     /// Where values that the plugin changes arrive.
     pub(crate) fn changes(&self) -> Arc<Changes> {
         Arc::clone(&self.changes)
+    }
+
+    /// The plugin wants to be activated anew, or its main thread has to see whether it has to be.
+    pub(crate) fn wants_restart(&self) -> bool {
+        self.wishes.restarts()
     }
 
     /// Processes one quantum. The calling thread is the audio thread for its duration.

@@ -200,7 +200,7 @@ impl PluginProcessor {
 
     /// The quantum is full: it goes to the plugin.
     fn send(&mut self) {
-        self.wire.attend();
+        self.wire.attend(self.waits, &self.health);
         let frames = self.gathered.0;
         self.request.frames = u32::try_from(frames).unwrap_or(1);
         self.request.steady = self.steady;
@@ -223,7 +223,7 @@ impl PluginProcessor {
     }
 
     fn submit(&mut self, active: bool) -> Source {
-        let Some(sequence) = self.wire.submit(&mut self.request, &self.health) else {
+        let Some(sequence) = self.wire.submit(&mut self.request, self.waits, &self.health) else {
             self.teller.tell_all();
             return Source::Nothing;
         };

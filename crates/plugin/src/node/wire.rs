@@ -11,6 +11,9 @@ use crate::quantum::{Reply, Request};
 #[cfg(target_os = "linux")]
 use crate::sandbox::RemoteWire;
 
+/// Who waits looks so often.
+const LOOK: std::time::Duration = std::time::Duration::from_micros(200);
+
 /// What came of asking for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fetched {
@@ -34,16 +37,19 @@ pub(crate) enum Wire {
 
 impl Wire {
     /// Does what the other end asks for; to be called once a quantum, whether or not it is sent.
-    pub(crate) fn attend(&mut self) {
+    pub(crate) fn attend(&mut self, waits: bool, health: &Health) {
         if let Self::Local(wire) = self {
             wire.attend();
+            if waits {
+                wire.wait(health);
+            }
         }
     }
 
     /// Sends a request. Gives the number to ask for its reply with; `None` when it cannot be sent now.
-    pub(crate) fn submit(&mut self, request: &mut Request, health: &Health) -> Option<u32> {
+    pub(crate) fn submit(&mut self, request: &mut Request, waits: bool, health: &Health) -> Option<u32> {
         match self {
-            Self::Local(wire) => wire.submit(request),
+            Self::Local(wire) => wire.submit(request, waits),
             #[cfg(target_os = "linux")]
             Self::Remote(wire) => wire.submit(request, health),
         }
@@ -101,14 +107,27 @@ impl Local {
         }
     }
 
-    fn submit(&mut self, request: &mut Request) -> Option<u32> {
+    /// Rendering: waits for a plugin that is being activated anew. Never called while playing.
+    fn wait(&mut self, health: &Health) {
+        while self.runner.is_none() && !health.lost.load(Ordering::Acquire) {
+            std::thread::park_timeout(LOOK);
+            self.attend();
+        }
+    }
+
+    fn submit(&mut self, request: &mut Request, waits: bool) -> Option<u32> {
         let (sequence, slots) = (self.next, self.replies.len());
         let (owner, reply) = self.replies.get_mut(sequence as usize % slots.max(1))?;
         *owner = None;
         let runner = self.runner.as_deref_mut()?;
         runner.run(request, reply);
         *owner = Some(sequence);
+        // While rendering a plugin that wants to be activated anew is so before its next quantum, not some time later.
+        let restarts = waits && runner.wants_restart();
         self.next = self.next.wrapping_add(1);
+        if restarts {
+            self.give_back();
+        }
         Some(sequence)
     }
 

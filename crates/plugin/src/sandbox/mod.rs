@@ -14,5 +14,4 @@ pub(crate) use line::Line;
 pub(crate) use process::Worker;
 pub use process::WorkerProgram;
 pub(crate) use remote::RemoteWire;
-pub(crate) use worker::begin;
 pub use worker::worker_main;

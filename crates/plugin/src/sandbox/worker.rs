@@ -19,6 +19,7 @@ use super::priority;
 use super::remote::{sleep_on, wake};
 use crate::clap::Runner;
 use crate::quantum::{Reply, Request, Shape};
+use crate::scan::look_main;
 use crate::service::{Answer, Command, Service, Stage, Told};
 use crate::state::PluginState;
 
@@ -40,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// command line; the socket is standard input.
 #[must_use]
 pub fn worker_main(host: &str) -> ExitCode {
-    match begin(host).and_then(|line| serve(line)) {
+    match begin(host).and_then(serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
@@ -48,7 +49,7 @@ pub fn worker_main(host: &str) -> ExitCode {
 
 /// Takes the socket and sees to it that this process ends with its host, leaves no core behind, and that nothing which a
 /// plugin reads from or prints to standard streams gets in the way.
-pub(crate) fn begin(host: &str) -> io::Result<Line> {
+fn begin(host: &str) -> io::Result<Line> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent = rustix::process::getppid().map(|pid| Pid::as_raw(Some(pid)));
     // The host may have died before the line above.
@@ -65,7 +66,11 @@ pub(crate) fn begin(host: &str) -> io::Result<Line> {
 
 fn serve(mut line: Line) -> io::Result<()> {
     let (command, bytes): (Command, Vec<u8>) = line.receive(PATIENCE)?;
-    let Command::Open(setup, has_state) = command else { return Err(io::ErrorKind::InvalidData.into()) };
+    let (setup, has_state) = match command {
+        Command::Open(setup, has_state) => (setup, has_state),
+        Command::Look(file, from) => return look_main(&mut line, &file, from),
+        _ => return Err(io::ErrorKind::InvalidData.into()),
+    };
     let state = if has_state { PluginState::from_bytes(&bytes).ok() } else { None };
     let live = !setup.offline;
     let (mut service, shape) = match Service::open(setup, state.as_ref()) {
@@ -137,7 +142,7 @@ impl Stage for Thread {
                 if live {
                     priority::promote();
                 }
-                process(runner, words.words(), &layout, &shape, &stop)
+                process(runner, words.words(), &layout, &shape, (&stop, live))
             })
             .ok();
         if self.thread.is_none() {
@@ -157,13 +162,14 @@ impl Stage for Thread {
     }
 }
 
-/// Serves requests, from the first that was not served yet, until it is told to stop.
+/// Serves requests, from the first that was not served yet, until it is told to stop; while rendering, until the plugin
+/// wants to be activated anew.
 fn process(
     mut runner: Runner,
     words: &[std::sync::atomic::AtomicU32],
     layout: &Layout,
     shape: &Shape,
-    stop: &AtomicBool,
+    (stop, live): (&AtomicBool, bool),
 ) -> Runner {
     let _flush = FlushDenormals::enter();
     let (mut request, mut reply) = (Request::new(shape), Reply::new(shape));
@@ -183,9 +189,14 @@ fn process(
         runner.run(&mut request, &mut reply);
         layout.write_reply(words, served, &reply);
         served = served.wrapping_add(1);
+        // As in `node::wire`: while rendering another activation comes before the next quantum.
+        let restarts = !live && runner.wants_restart();
         served_word.store(served, Ordering::SeqCst);
         if waiting.load(Ordering::SeqCst) != 0 {
             wake(served_word);
+        }
+        if restarts {
+            break;
         }
     }
     runner.stop();
