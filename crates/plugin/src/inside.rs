@@ -152,4 +152,3 @@ impl Inside {
         self.close();
     }
 }
-

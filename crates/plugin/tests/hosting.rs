@@ -1,5 +1,12 @@
 //! What a plugin does is what is heard, in this process and in a worker, for any cut into blocks.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "numbers of frames in a test are small"
+)]
 
 mod common;
 
@@ -51,7 +58,11 @@ fn a_worker_and_this_process_give_the_same_bytes_for_any_cut() {
             assert_eq!(rendered(&plugs, kind, Way::Inside, cut, automated), reference, "{kind:?} {cut:?}");
         }
         for cut in [CUTS[0], CUTS[3]] {
-            assert_eq!(rendered(&plugs, kind, worker(), cut, automated), reference, "{kind:?} {cut:?} worker");
+            assert_eq!(
+                rendered(&plugs, kind, worker(), cut, automated),
+                reference,
+                "{kind:?} {cut:?} worker"
+            );
         }
     }
 }
@@ -182,7 +193,11 @@ fn values_have_words() {
         let rig = Rig::open(&plugs, Kind::Gain, way, Pace::Waiting);
         assert_eq!(rig.plugin.text(GAIN, -6.0).as_deref(), Some("-6.0 dB"));
         assert_eq!(rig.plugin.value(GAIN, "-12.5 dB"), Some(-12.5));
-        assert_eq!(rig.plugin.value(GAIN, "1000"), Some(12.0), "a value outside of the range is brought into it");
+        assert_eq!(
+            rig.plugin.value(GAIN, "1000"),
+            Some(12.0),
+            "a value outside of the range is brought into it"
+        );
         assert_eq!((rig.plugin.value(GAIN, "loud"), rig.plugin.text(77, 0.0)), (None, None));
         assert_eq!(rig.plugin.values().unwrap(), [(GAIN, 0.0), (GAIN + 1, 0.0)]);
     }
@@ -245,9 +260,9 @@ fn latency_that_changes_is_told_and_the_sound_goes_on() {
         }
         let begin = rig.clock;
         let heard = rig.noise(4096, &[128]);
-        let right = (0..).zip(&heard[..4096]).filter(|(frame, heard)| {
-            **heard == noise(begin + frame - i64::from(before + LATENCY))
-        });
+        let right = (0..)
+            .zip(&heard[..4096])
+            .filter(|(frame, heard)| **heard == noise(begin + frame - i64::from(before + LATENCY)));
         assert!(right.count() > 0, "it is heard with its new latency");
     }
 }

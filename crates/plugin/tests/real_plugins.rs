@@ -1,5 +1,12 @@
 //! Plugins that others made: those of Debian's `zam-plugins`. Without them these tests are skipped.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "numbers of frames in a test are small"
+)]
 
 mod common;
 
@@ -20,13 +27,8 @@ fn plugins() -> Option<Scan> {
         return None;
     }
     let Way::Worker(program) = worker() else { unreachable!() };
-    let options = ScanOptions {
-        folders: vec![folder.to_owned()],
-        cache: None,
-        fresh: false,
-        patience: LONG,
-        program,
-    };
+    let options =
+        ScanOptions { folders: vec![folder.to_owned()], cache: None, fresh: false, patience: LONG, program };
     let mut found = scan(&options, &mut |_| {}).unwrap();
     found.plugins.retain(|plugin| {
         plugin.location.file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("Za"))
@@ -58,7 +60,7 @@ fn each_gives_the_same_bytes_here_and_in_a_worker_automated_saved_and_restored()
             let mut rig = open(found, way, state);
             let first = rig.plugin.info().params.iter().position(|param| param.automatable && !param.stepped);
             rig.line = first.map(|first| {
-                let line: fn(i64) -> f32 = |frame| if frame < 3000 { 0.25 } else { 0.5 };
+                let line: common::Line = |frame| if frame < 3000 { 0.25 } else { 0.5 };
                 (u16::try_from(first).unwrap(), line)
             });
             let heard = rig.noise(12_000, cut);
@@ -67,7 +69,8 @@ fn each_gives_the_same_bytes_here_and_in_a_worker_automated_saved_and_restored()
             let well = !rig.plugin.is_bypassed() && rig.plugin.late() == 0;
             assert!(well, "{}: {:?}", found.info.id, rig.plugin.wait_for_news(Duration::from_secs(1)));
             // What it shows of itself (its meters) is a matter of the moment.
-            let shows = |id: u32| rig.plugin.info().params.iter().any(|param| param.id == id && param.read_only);
+            let shows =
+                |id: u32| rig.plugin.info().params.iter().any(|param| param.id == id && param.read_only);
             let mut state = rig.plugin.save().unwrap();
             state.values.retain(|(id, _)| !shows(*id));
             (bits(&heard), state)
@@ -113,5 +116,4 @@ fn a_limiter_that_has_nothing_to_do_nulls_against_its_input_later_by_its_latency
             .fold(0.0, f32::max);
         assert!(worst < 1e-5, "it leaves {worst} of its input");
     }
-    assert!(LONG > Duration::ZERO);
 }

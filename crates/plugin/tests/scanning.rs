@@ -1,5 +1,12 @@
 //! A scan finds what there is, whatever else lies there.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "numbers of frames in a test are small"
+)]
 
 mod common;
 
@@ -36,11 +43,17 @@ fn each_plugin_is_found_with_what_it_has() {
     let sines = scan.find(&id(Kind::Sines)).unwrap();
     assert_eq!(sines.location, plugs.location(Kind::Sines));
     let info = &sines.info;
-    assert_eq!((info.name.as_str(), info.vendor.as_str(), info.version.as_str()), ("Test sines", "OmegaStudio", "1.0"));
+    assert_eq!(
+        (info.name.as_str(), info.vendor.as_str(), info.version.as_str()),
+        ("Test sines", "OmegaStudio", "1.0")
+    );
     assert_eq!((info.inputs.len(), info.outputs.len(), info.params), (0, 1, 2));
     assert!(info.is_instrument() && info.has_state && info.note_inputs[0].clap && !info.note_inputs[0].midi);
     let side = &scan.find(&id(Kind::SideChain)).unwrap().info;
-    assert_eq!(side.inputs.iter().map(|port| (port.channels, port.main)).collect::<Vec<_>>(), [(2, true), (2, false)]);
+    assert_eq!(
+        side.inputs.iter().map(|port| (port.channels, port.main)).collect::<Vec<_>>(),
+        [(2, true), (2, false)]
+    );
     assert!(!side.is_instrument());
     assert!(!scan.find(&id(Kind::Stateless)).unwrap().info.has_state);
 }
@@ -60,14 +73,19 @@ fn what_crashes_or_hangs_is_named_and_the_rest_is_found() {
     let scan = scan(&options(&plugs), &mut |_| {}).unwrap();
 
     let crash = trouble(&scan, "crash-on-load.clap");
-    assert!(matches!(crash.as_slice(), [(None, what)] if what.contains("crashed") && what.contains("SIGABRT")), "{crash:?}");
+    assert!(
+        matches!(crash.as_slice(), [(None, what)] if what.contains("crashed") && what.contains("SIGABRT")),
+        "{crash:?}"
+    );
     let hang = trouble(&scan, "hang-on-load.clap");
     assert!(matches!(hang.as_slice(), [(None, what)] if what.contains("did not answer")), "{hang:?}");
     let mines = trouble(&scan, "mines.clap");
     let named: Vec<_> = mines.iter().map(|(plugin, _)| plugin.unwrap().to_owned()).collect();
     assert_eq!(named, [id(Kind::CrashesWhenMade), id(Kind::HangsWhenMade)]);
     for name in ["empty.clap", "text.clap"] {
-        assert!(matches!(trouble(&scan, name).as_slice(), [(None, what)] if what.contains("cannot be loaded")));
+        assert!(
+            matches!(trouble(&scan, name).as_slice(), [(None, what)] if what.contains("cannot be loaded"))
+        );
     }
     assert_eq!(trouble(&scan, "part.clap").len(), 1);
     let of = |name: &str| scan.plugins.iter().filter(|found| found.location.file.ends_with(name)).count();

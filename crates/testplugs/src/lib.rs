@@ -143,7 +143,7 @@ impl PluginFactoryImpl for Factory {
             host,
             descriptor,
             |host| Ok(Shared::new(host, *kind, report)),
-            |host, shared| Main::new(host, shared),
+            Main::new,
         ))
     }
 }

@@ -9,9 +9,7 @@ use clack_extensions::audio_ports::{
     AudioPortFlags, AudioPortInfo, AudioPortInfoWriter, AudioPortType, PluginAudioPortsImpl,
 };
 use clack_extensions::latency::{HostLatency, PluginLatencyImpl};
-use clack_extensions::note_ports::{
-    NoteDialect, NotePortInfo, NotePortInfoWriter, PluginNotePortsImpl,
-};
+use clack_extensions::note_ports::{NoteDialect, NotePortInfo, NotePortInfoWriter, PluginNotePortsImpl};
 use clack_extensions::params::{
     ParamDisplayWriter, ParamInfo, ParamInfoFlags, ParamInfoWriter, PluginMainThreadParams,
 };

@@ -118,7 +118,10 @@ impl Audio<'_> {
         let mut seen: Vec<(usize, &str)> = Vec::new();
         let bytes = audio.frames_count() as usize * size_of::<f32>();
         let mut look = |pointer: *mut f32, what: &'static str| {
-            watch.holds(!pointer.is_null() && pointer.is_aligned(), format_args!("process: {what}: no buffer"));
+            watch.holds(
+                !pointer.is_null() && pointer.is_aligned(),
+                format_args!("process: {what}: no buffer"),
+            );
             let apart = seen.iter().all(|(other, _)| other.abs_diff(pointer.addr()) >= bytes);
             watch.holds(apart, format_args!("process: {what}: a buffer lies on another one"));
             seen.push((pointer.addr(), what));
@@ -182,7 +185,8 @@ impl Audio<'_> {
             Kind::Aborts => std::process::abort(),
             Kind::Segfaults => {
                 // SAFETY: There is none; this ends the process, which is what it is for.
-                let lost = unsafe { std::ptr::read_volatile(black_box(std::ptr::without_provenance::<u8>(8))) };
+                let lost =
+                    unsafe { std::ptr::read_volatile(black_box(std::ptr::without_provenance::<u8>(8))) };
                 black_box(lost);
             }
             Kind::Hangs => hang(),
@@ -232,7 +236,7 @@ impl Audio<'_> {
 }
 
 fn sample(audio: &clack_plugin::process::Audio<'_>, port: usize, channel: u32, frame: usize) -> f32 {
-    let port = audio.input_port(port).and_then(|port| port.channels().ok()).and_then(|port| port.into_f32());
+    let port = audio.input_port(port).and_then(|port| port.channels().ok()).and_then(SampleType::into_f32);
     port.and_then(|port| port.channel(channel).and_then(|c| c.get(frame)).copied()).unwrap_or(0.0)
 }
 

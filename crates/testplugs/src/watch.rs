@@ -151,7 +151,7 @@ impl Watch {
             };
             let note = match event {
                 CoreEventSpace::ParamValue(value) => {
-                    let id = value.param_id().map(|id| id.get());
+                    let id = value.param_id().map(ClapId::get);
                     let range = match id {
                         Some(GAIN) => -60.0..=12.0,
                         Some(TRIGGER) => 0.0..=1.0,

@@ -150,9 +150,7 @@ fn convert(frame: u32, kind: &EventKind, params: &[ParamKey], dialect: Dialect) 
         EventKind::NoteOff(address, velocity) if dialect.midi => {
             midi(frame, 0, [0x80, key(address)?, seven_bits(velocity)], address)
         }
-        EventKind::NoteChoke(address) if dialect.midi => {
-            midi(frame, 0, [0x80, key(address)?, 0x40], address)
-        }
+        EventKind::NoteChoke(address) if dialect.midi => midi(frame, 0, [0x80, key(address)?, 0x40], address),
         EventKind::Midi(port, bytes) if dialect.midi => Entry::Midi(MidiEvent::new(frame, port, bytes)),
         EventKind::Midi(_, bytes) if dialect.clap => from_midi(frame, bytes)?,
         EventKind::NoteOn(..)

@@ -141,9 +141,14 @@ impl Instance {
         .map_err(|error| LoadError::Refused(error.to_string()))?;
         let wishes = Arc::new(Wishes::default());
         let shared = Arc::clone(&wishes);
-        let mut plugin =
-            PluginInstance::<Host>::new(|()| Shared(shared), |shared| Main::new(shared), &entry, &name, &host)
-                .map_err(|error| LoadError::Refused(error.to_string()))?;
+        let mut plugin = PluginInstance::<Host>::new(
+            |()| Shared(shared),
+            |shared| Main::new(shared),
+            &entry,
+            &name,
+            &host,
+        )
+        .map_err(|error| LoadError::Refused(error.to_string()))?;
         let handle = plugin.plugin_handle();
         let can = Extensions {
             params: handle.get_extension(),
@@ -223,9 +228,8 @@ impl Instance {
         for index in 0..count {
             let Some(info) = params.get_info(&handle, index, &mut buffer) else { continue };
             let (id, flags) = (info.id, info.flags);
-            let sound = info.min_value.is_finite()
-                && info.max_value.is_finite()
-                && info.min_value <= info.max_value;
+            let sound =
+                info.min_value.is_finite() && info.max_value.is_finite() && info.min_value <= info.max_value;
             let (min, max) = if sound { (info.min_value, info.max_value) } else { (0.0, 1.0) };
             let inside = |value: f64| if value.is_finite() { value.clamp(min, max) } else { min };
             let default = inside(info.default_value);

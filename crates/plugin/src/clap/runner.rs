@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clack_extensions::tail::{PluginTail, TailLength};
 use clack_host::events::io::{InputEvents, OutputEvents};
-use clack_host::process::audio_buffers::{
-    AudioPortBuffer, AudioPortBufferType, AudioPorts, InputChannel,
-};
+use clack_host::process::audio_buffers::{AudioPortBuffer, AudioPortBufferType, AudioPorts, InputChannel};
 use clack_host::process::{PluginAudioProcessor, ProcessStatus, StoppedPluginAudioProcessor};
 use omega_processor::Event;
 use omega_rt::AlignedBuffer;
@@ -173,9 +171,9 @@ impl Runner {
         let mut rest: &mut [f32] = &mut self.inputs.1;
         let inputs = self.inputs.0.with_input_buffers(self.ports.inputs.iter().map(|&channels| {
             let mine = take(&mut rest, channels);
-            let channels = mine.chunks_exact_mut(QUANTUM).map(move |channel| {
-                InputChannel::variable(channel.get_mut(..frames).unwrap_or_default())
-            });
+            let channels = mine
+                .chunks_exact_mut(QUANTUM)
+                .map(move |channel| InputChannel::variable(channel.get_mut(..frames).unwrap_or_default()));
             AudioPortBuffer { latency: 0, channels: AudioPortBufferType::f32_input_only(channels) }
         }));
         let mut rest: &mut [f32] = &mut self.outputs.1;
@@ -216,12 +214,12 @@ impl Runner {
                 ProcessStatus::Continue => false,
                 ProcessStatus::Sleep => true,
                 ProcessStatus::ContinueIfNotQuiet => self.outputs.1.iter().all(|&sample| sample == 0.0),
-                ProcessStatus::Tail => self.tail.is_some_and(|tail| {
-                    match tail.get(&self.processor.plugin_handle()) {
+                ProcessStatus::Tail => {
+                    self.tail.is_some_and(|tail| match tail.get(&self.processor.plugin_handle()) {
                         TailLength::Finite(tail) => self.quiet >= u64::from(tail),
                         TailLength::Infinite => false,
-                    }
-                }),
+                    })
+                }
             };
         if rests { Outcome::Asleep } else { Outcome::Done }
     }

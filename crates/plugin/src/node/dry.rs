@@ -19,12 +19,7 @@ impl DryLine {
         Self { memory: AlignedBuffer::zeroed(channels * capacity), capacity, written: 0 }
     }
 
-    /// Frames that are remembered. What follows is real-time safe.
-    pub(crate) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// Forgets everything.
+    /// Forgets everything. Real-time safe, as all that follows.
     pub(crate) fn reset(&mut self) {
         self.written = 0;
     }
@@ -70,7 +65,7 @@ mod tests {
     #[test]
     fn it_remembers_as_far_back_as_it_says_and_no_further() {
         let mut line = DryLine::new(2, 100);
-        assert_eq!(line.capacity(), 128);
+        assert_eq!(line.capacity, 128);
         let mut next = 0u16;
         for _ in 0..50 {
             let samples: Vec<f32> = (0..37).map(|n| f32::from(next + n)).collect();

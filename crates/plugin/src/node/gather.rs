@@ -2,7 +2,7 @@
 
 use omega_processor::{ChannelsRef, Event, EventKind, MAX_AUX, ProcessBlock};
 use omega_rt::AlignedBuffer;
-use omega_time::{Bbt, Frames, TempoMap};
+use omega_time::{Bbt, Frames, TempoMap, Ticks};
 
 use super::PluginProcessor;
 use super::fit::{Fed, fed};
@@ -121,10 +121,10 @@ impl Teller {
         if has_row && written {
             return;
         }
-        if has_row || (changed && base > 0) {
-            if let Some(row) = self.row(index, base, count) {
-                row.fill(value);
-            }
+        if (has_row || (changed && base > 0))
+            && let Some(row) = self.row(index, base, count)
+        {
+            row.fill(value);
         }
         if changed && let Some(now) = self.now.get_mut(index) {
             *now = value;
@@ -200,8 +200,8 @@ impl PluginProcessor {
             self.teller.varying(index, base, values.get(done..done + count).unwrap_or_default());
         }
         for (index, value) in block.params.values().iter().enumerate() {
-            let moves = !block.params.all_constant()
-                && block.params.varying().any(|(varying, _)| varying == index);
+            let moves =
+                !block.params.all_constant() && block.params.varying().any(|(varying, _)| varying == index);
             if !moves {
                 self.teller.constant(index, base, count, *value);
             }
@@ -286,7 +286,7 @@ fn musical(map: &TempoMap, frame: Frames) -> Musical {
     Musical {
         tempo: map.tempo_at(tick).as_bpm_f64(),
         beat: map.to_quarters_f64(frame),
-        bar_begin: begin.map_or(0.0, |tick| tick.as_quarters_f64()),
+        bar_begin: begin.map_or(0.0, Ticks::as_quarters_f64),
         bar: i32::try_from(bar.saturating_sub(1)).unwrap_or(0),
         signature: (small(signature.numerator()), small(signature.denominator())),
     }
@@ -341,7 +341,11 @@ mod tests {
         (64..100).for_each(|index| teller.constant(index, 0, 128, 3.0));
         teller.finish(&mut request, 128);
         let told = events(&request);
-        assert_eq!(told.len(), 64 * 15 + 36, "one frame in eight, but for the value that was known, and those that stand");
+        assert_eq!(
+            told.len(),
+            64 * 15 + 36,
+            "one frame in eight, but for the value that was known, and those that stand"
+        );
         request.clear();
         (0..64).for_each(|index| teller.constant(index, 0, 128, 127.0));
         teller.finish(&mut request, 128);

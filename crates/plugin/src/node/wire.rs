@@ -56,7 +56,13 @@ impl Wire {
     }
 
     /// Asks for the reply to a request. One that `waits` is answered when the reply is there, or when there is no hope.
-    pub(crate) fn fetch(&mut self, sequence: u32, reply: &mut Reply, waits: bool, health: &Health) -> Fetched {
+    pub(crate) fn fetch(
+        &mut self,
+        sequence: u32,
+        reply: &mut Reply,
+        waits: bool,
+        health: &Health,
+    ) -> Fetched {
         match self {
             Self::Local(wire) => wire.fetch(sequence, reply),
             #[cfg(target_os = "linux")]
@@ -146,7 +152,7 @@ impl Local {
             runner.stop();
             if let Err(runner) = self.outbox.push(runner) {
                 // There is room for two and there is one: this does not happen. It is kept rather than dropped here.
-                std::mem::forget(std::mem::replace(&mut self.runner, Some(runner)));
+                std::mem::forget(self.runner.replace(runner));
             }
         }
     }

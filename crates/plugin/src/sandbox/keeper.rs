@@ -159,7 +159,10 @@ impl Keeper {
                 loop {
                     let how = self.worker.as_mut().and_then(Worker::ended).map(|end| end.to_string());
                     if how.is_some() || Instant::now() > until {
-                        return format!("it crashed: its worker {}", how.unwrap_or_else(|| "is mute".to_owned()));
+                        return format!(
+                            "it crashed: its worker {}",
+                            how.unwrap_or_else(|| "is mute".to_owned())
+                        );
                     }
                     std::thread::park_timeout(Duration::from_millis(2));
                 }
@@ -338,7 +341,8 @@ impl Keeper {
         while self.attempts.front().is_some_and(|at| at.elapsed() > ATTEMPTS.1) {
             self.attempts.pop_front();
         }
-        if self.setup.offline || self.attempts.len() >= ATTEMPTS.0 || self.health.gone.load(Ordering::Acquire) {
+        if self.setup.offline || self.attempts.len() >= ATTEMPTS.0 || self.health.gone.load(Ordering::Acquire)
+        {
             return self.lose(None);
         }
         match self.launch() {

@@ -278,9 +278,7 @@ fn read_event(slot: &[AtomicU32], at: usize) -> Option<Event> {
         kinds::ON => EventKind::NoteOn(address, value),
         kinds::OFF => EventKind::NoteOff(address, value),
         kinds::CHOKE => EventKind::NoteChoke(address),
-        kinds::EXPRESSION => {
-            EventKind::NoteExpression(address, *EXPRESSIONS.get(which as usize)?, value)
-        }
+        kinds::EXPRESSION => EventKind::NoteExpression(address, *EXPRESSIONS.get(which as usize)?, value),
         kinds::VALUE => EventKind::ParamValue(which, value),
         kinds::MODULATION => EventKind::ParamModulation(which, value),
         kinds::MIDI => {

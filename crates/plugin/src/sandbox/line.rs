@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,7 +35,12 @@ impl Line {
     }
 
     /// Sends a message; gives up when the other side has not taken all of it after `patience`.
-    pub(crate) fn send(&mut self, message: &impl Serialize, bytes: &[u8], patience: Duration) -> io::Result<()> {
+    pub(crate) fn send(
+        &mut self,
+        message: &impl Serialize,
+        bytes: &[u8],
+        patience: Duration,
+    ) -> io::Result<()> {
         let json = serde_json::to_vec(message)?;
         let length = |len: usize, most: usize| {
             u32::try_from(len).ok().filter(|_| len <= most).ok_or(io::ErrorKind::FileTooLarge)

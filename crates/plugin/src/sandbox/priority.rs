@@ -22,5 +22,7 @@ pub(super) fn promote() -> bool {
     }
     let param = libc::sched_param { sched_priority: LEVEL };
     // SAFETY: `param` is valid for the call; 0 is the calling thread.
-    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const param) == 0 }
+    unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const param) == 0
+    }
 }

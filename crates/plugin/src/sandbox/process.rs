@@ -58,12 +58,6 @@ impl Worker {
         self.child.try_wait().ok()?.map(End)
     }
 
-    /// Number of its process.
-    #[cfg(test)]
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Ends it and all that it started, now. When this returns, nobody writes to the shared memory any more.
     pub(crate) fn kill(&mut self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

@@ -138,10 +138,12 @@ pub fn scan(options: &ScanOptions, progress: &mut dyn FnMut(&std::path::Path)) -
 
 impl Scan {
     fn add(&mut self, file: &std::path::Path, found: FileScan) {
-        self.plugins.extend(found.plugins.into_iter().map(|info| Found {
-            location: Location { file: file.to_owned(), id: info.id.clone() },
-            info,
-        }));
+        self.plugins.extend(
+            found.plugins.into_iter().map(|info| Found {
+                location: Location { file: file.to_owned(), id: info.id.clone() },
+                info,
+            }),
+        );
         self.troubles.extend(found.troubles.into_iter().map(|(plugin, what)| ScanTrouble {
             file: file.to_owned(),
             plugin,

@@ -42,7 +42,8 @@ fn folders(variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
 /// The file in which a scan is remembered: in the user's folder for what can be lost.
 #[must_use]
 pub fn cache_file() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
+    let variable =
+        |name| std::env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
     let folder = if cfg!(windows) {
         variable("LOCALAPPDATA")?
     } else if cfg!(target_os = "macos") {

@@ -78,6 +78,9 @@ pub fn options(way: Way, pace: Pace) -> OpenOptions {
 
 pub const LIVE: Pace = Pace::Live { period: 128 };
 
+/// A value for each frame.
+pub type Line = fn(i64) -> f32;
+
 /// A plugin and all that it is fed with.
 pub struct Rig {
     pub plugin: Plugin,
@@ -86,7 +89,7 @@ pub struct Rig {
     pub values: Vec<f32>,
     pub clock: i64,
     /// Parameters with one value a frame: index, and the value at a frame.
-    pub line: Option<(u16, fn(i64) -> f32)>,
+    pub line: Option<(u16, Line)>,
     pub side: bool,
     pub events: Vec<(i64, omega_processor::EventKind)>,
     pub statuses: Vec<Status>,
@@ -122,7 +125,8 @@ impl Rig {
     pub fn block(&mut self, left: &mut [f32], right: &mut [f32]) {
         let frames = left.len();
         let mut memory = [left.to_vec(), right.to_vec()].concat();
-        let side: Vec<f32> = (0..2 * frames).map(|n| noise(self.clock + n as i64 % frames as i64 + 7)).collect();
+        let side: Vec<f32> =
+            (0..2 * frames).map(|n| noise(self.clock + n as i64 % frames as i64 + 7)).collect();
         let (mut table, mut varying) = (Vec::new(), Vec::new());
         if let Some((param, value)) = self.line {
             table = (0..frames).map(|n| value(self.clock + n as i64)).collect();
