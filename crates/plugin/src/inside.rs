@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::{Duration, Instant};
 
 use crate::health::Health;
@@ -24,7 +24,7 @@ struct Inside {
     setup: Setup,
     state: Option<PluginState>,
     health: Arc<Health>,
-    news: Sender<PluginNews>,
+    news: SyncSender<PluginNews>,
     attempts: u32,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn keep(
     slots: usize,
     state: Option<PluginState>,
     health: Arc<Health>,
-    (asks, news, ready): (&Receiver<Ask>, Sender<PluginNews>, &Sender<Result<Ready, String>>),
+    (asks, news, ready): (&Receiver<Ask>, SyncSender<PluginNews>, &Sender<Result<Ready, String>>),
 ) {
     let opened = Service::open(setup.clone(), state.as_ref());
     let (mut service, answer) = match opened {
@@ -87,7 +87,7 @@ impl Inside {
     }
 
     fn tell(&self, news: PluginNews) {
-        let _ = self.news.send(news);
+        let _ = self.news.try_send(news);
     }
 
     fn look(&mut self) {

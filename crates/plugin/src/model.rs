@@ -10,6 +10,8 @@ pub const MAX_PARAMS: usize = 8192;
 pub const MAX_PORTS: usize = 16;
 /// Features of one plugin that are kept.
 pub const MAX_FEATURES: usize = 64;
+/// The longest latency that is believed, in frames.
+pub const MAX_LATENCY: u32 = 1 << 19;
 /// Plugins in one file that are looked at.
 pub const MAX_PLUGINS: usize = 512;
 
@@ -112,6 +114,64 @@ pub struct InstanceInfo {
     pub latency: u32,
 }
 
+/// What a worker says is believed no more than what a plugin says: the bounds are drawn once more on this side.
+impl PluginInfo {
+    /// With short plain texts, few ports, and channels that can be.
+    #[must_use]
+    pub(crate) fn bounded(self) -> Self {
+        let short = |words: String| text(words.as_bytes());
+        let most = u16::try_from(omega_processor::MAX_CHANNELS).unwrap_or(u16::MAX);
+        let audio = |ports: Vec<AudioPort>| {
+            let ports = ports.into_iter().take(MAX_PORTS);
+            let port = |port: AudioPort| AudioPort {
+                name: short(port.name),
+                channels: port.channels.min(most),
+                main: port.main,
+            };
+            ports.map(port).collect()
+        };
+        let notes = |ports: Vec<NotePort>| {
+            let ports = ports.into_iter().take(MAX_PORTS);
+            ports.map(|port| NotePort { name: short(port.name), ..port }).collect()
+        };
+        Self {
+            id: short(self.id),
+            name: short(self.name),
+            vendor: short(self.vendor),
+            version: short(self.version),
+            description: short(self.description),
+            features: self.features.into_iter().take(MAX_FEATURES).map(short).collect(),
+            inputs: audio(self.inputs),
+            outputs: audio(self.outputs),
+            note_inputs: notes(self.note_inputs),
+            note_outputs: notes(self.note_outputs),
+            ..self
+        }
+    }
+}
+
+impl InstanceInfo {
+    /// As [`PluginInfo::bounded`], with parameters whose ranges are ranges.
+    #[must_use]
+    pub(crate) fn bounded(self) -> Self {
+        let params = self.params.into_iter().take(MAX_PARAMS).map(|param| {
+            let sound = param.min.is_finite() && param.max.is_finite() && param.min <= param.max;
+            let (min, max) = if sound { (param.min, param.max) } else { (0.0, 1.0) };
+            let inside = |value: f64| if value.is_finite() { value.clamp(min, max) } else { min };
+            PluginParam {
+                name: text(param.name.as_bytes()),
+                module: text(param.module.as_bytes()),
+                min,
+                max,
+                default: inside(param.default),
+                value: inside(param.value),
+                ..param
+            }
+        });
+        Self { params: params.collect(), plugin: self.plugin.bounded(), latency: self.latency.min(MAX_LATENCY) }
+    }
+}
+
 /// A text of a plugin as one of ours: valid UTF-8, one line, without control characters, at most [`MAX_TEXT`] bytes.
 #[must_use]
 pub fn text(bytes: &[u8]) -> String {
@@ -149,6 +209,28 @@ mod tests {
         assert_eq!(text(b"ok\xff\xfe!"), "ok!");
         assert_eq!(text("a\u{202e}b".as_bytes()), "a b");
         assert_eq!(text(&vec![b'x'; 1 << 20]).len(), MAX_TEXT);
+        let param = PluginParam {
+            id: 1,
+            name: "n\n".repeat(1000),
+            module: String::new(),
+            min: f64::NAN,
+            max: 0.0,
+            default: f64::INFINITY,
+            value: 7.0,
+            stepped: false,
+            hidden: false,
+            read_only: false,
+            automatable: true,
+            modulatable: false,
+        };
+        let port = AudioPort { channels: 9999, ..AudioPort::default() };
+        let plugin = PluginInfo { outputs: vec![port; 1000], ..PluginInfo::default() };
+        let info = InstanceInfo { plugin, params: vec![param; 9000], latency: u32::MAX }.bounded();
+        let param = &info.params[0];
+        assert_eq!((param.min, param.max, param.default, param.value), (0.0, 1.0, 0.0, 1.0));
+        assert!(info.params.len() == MAX_PARAMS && param.name.len() <= MAX_TEXT);
+        assert!(info.plugin.outputs.len() == MAX_PORTS && info.plugin.outputs[0].channels == 64);
+        assert_eq!(info.latency, MAX_LATENCY);
         let cut = text("é".repeat(200).as_bytes());
         assert!(cut.len() <= MAX_TEXT && cut.chars().all(|c| c == 'é'));
     }

@@ -1,8 +1,11 @@
 //! A plugin, as the rest of the program has it: one interface, wherever it runs.
 
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::time::Duration;
 
 use omega_processor::{Descriptor, ParamInfo, PortInfo, PrepareConfig, Smoothing, Taper, Unit};
@@ -11,16 +14,34 @@ use crate::health::{Health, Trouble};
 use crate::model::{InstanceInfo, Location, PluginParam};
 use crate::node::{Pace, PluginProcessor, Wire};
 use crate::quantum::Shape;
-#[cfg(target_os = "linux")]
-use crate::sandbox::WorkerProgram;
 use crate::service::{Answer, Command, Setup};
 use crate::state::PluginState;
+
+/// The program that a worker runs, and the arguments that make it one: it calls `worker_main`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerProgram {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments; the number of the host's process is added behind them.
+    pub arguments: Vec<OsString>,
+}
+
+impl WorkerProgram {
+    /// This program itself, with these arguments.
+    ///
+    /// # Errors
+    /// When the system does not say where it lies.
+    pub fn itself(arguments: &[&str]) -> io::Result<Self> {
+        let program = std::env::current_exe()?;
+        Ok(Self { program, arguments: arguments.iter().map(OsString::from).collect() })
+    }
+}
 
 /// Where a plugin runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// In a worker process of its own: whatever it does, the sound of everything else goes on. Linux.
-    #[cfg(target_os = "linux")]
+    /// In a worker process of its own: whatever it does, the sound of everything else goes on. On Linux; elsewhere this is
+    /// an error.
     Worker(WorkerProgram),
     /// In this process: if it crashes, so does everything.
     Inside,
@@ -73,6 +94,9 @@ pub enum PluginNews {
     Line(String),
 }
 
+/// News that wait to be fetched; what comes beyond that is lost.
+const NEWS: usize = 4096;
+
 /// Something asked of the thread that keeps a plugin.
 pub(crate) struct Ask {
     pub command: Command,
@@ -122,7 +146,7 @@ impl Plugin {
             why,
         };
         let (asks, to_keeper) = channel();
-        let (told, news) = channel();
+        let (told, news) = sync_channel(NEWS);
         let (tell_ready, ready) = channel();
         let health = Arc::new(Health::default());
         let setup = Setup {
@@ -136,6 +160,10 @@ impl Plugin {
             match way {
                 #[cfg(target_os = "linux")]
                 Way::Worker(program) => crate::sandbox::keep(program, setup, slots, state, kept, ends),
+                #[cfg(not(target_os = "linux"))]
+                Way::Worker(_) => {
+                    drop(tell_ready.send(Err("there are no workers on this system".to_owned())))
+                }
                 Way::Inside => crate::inside::keep(setup, slots, state, kept, ends),
             }
         };

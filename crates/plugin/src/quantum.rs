@@ -4,7 +4,7 @@
 //! is a multiple of it. So what it computes does not depend on how the engine's blocks are cut, and a plugin in this process
 //! and one in a worker get the same calls and give the same bytes.
 
-use omega_processor::{Event, EventKind, MAX_AUX};
+use omega_processor::{Event, EventKind, MAX_AUX, MAX_CHANNELS};
 use omega_rt::AlignedBuffer;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,13 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// No port has more channels than there can be.
+    #[must_use]
+    pub(crate) fn is_sound(&self) -> bool {
+        let ports = self.inputs.iter().chain([&self.outputs]);
+        ports.into_iter().all(|&channels| usize::from(channels) <= MAX_CHANNELS) && self.outputs > 0
+    }
+
     /// Channels of all inputs together.
     #[must_use]
     pub fn input_channels(&self) -> usize {

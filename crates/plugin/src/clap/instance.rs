@@ -26,7 +26,7 @@ use super::events::{Dialect, InEvents, OutEvents, ParamKey};
 use super::host::{Audio, Host, Main, Shared, Wishes};
 use super::runner::{Ports, Runner};
 use crate::model::{
-    AudioPort, InstanceInfo, MAX_FEATURES, MAX_PARAMS, MAX_PLUGINS, MAX_PORTS, NotePort, PluginInfo,
+    AudioPort, InstanceInfo, MAX_FEATURES, MAX_LATENCY, MAX_PARAMS, MAX_PLUGINS, MAX_PORTS, NotePort, PluginInfo,
     PluginParam, text,
 };
 use crate::quantum::{QUANTUM, Shape};
@@ -434,9 +434,6 @@ impl Instance {
         }
     }
 }
-
-/// The longest latency that is believed.
-const MAX_LATENCY: u32 = 1 << 19;
 
 /// Takes as many bytes as a state may have.
 struct Bounded(Vec<u8>);

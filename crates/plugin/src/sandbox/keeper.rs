@@ -5,17 +5,18 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::{Duration, Instant};
 
 use super::layout::{Head, Layout, head};
 use super::memory::SharedWords;
-use super::process::{Worker, WorkerProgram};
+use super::process::Worker;
 use super::remote::RemoteWire;
 use super::worker::Message;
 use crate::health::{Health, Trouble};
+use crate::model::{MAX_LATENCY, MAX_PARAMS, text};
 use crate::node::Wire;
-use crate::plugin::{Ask, PluginNews, Ready, Response};
+use crate::plugin::{Ask, PluginNews, Ready, Response, WorkerProgram};
 use crate::quantum::Shape;
 use crate::service::{Answer, Command, Setup, Told};
 use crate::state::PluginState;
@@ -38,7 +39,7 @@ struct Keeper {
     setup: Setup,
     slots: usize,
     health: Arc<Health>,
-    news: Sender<PluginNews>,
+    news: SyncSender<PluginNews>,
     /// The last state that is known.
     state: Option<PluginState>,
     worker: Option<Worker>,
@@ -76,7 +77,7 @@ pub(crate) fn keep(
     slots: usize,
     state: Option<PluginState>,
     health: Arc<Health>,
-    (asks, news, ready): (&Receiver<Ask>, Sender<PluginNews>, &Sender<Result<Ready, String>>),
+    (asks, news, ready): (&Receiver<Ask>, SyncSender<PluginNews>, &Sender<Result<Ready, String>>),
 ) {
     let mut keeper = Keeper {
         program,
@@ -95,7 +96,7 @@ pub(crate) fn keep(
         let (words, ..) = keeper.memory.as_ref().ok_or_else(|| "there is no shared memory".to_owned())?;
         let wire = RemoteWire::new(Arc::clone(words), Layout::new(&shape, slots));
         let Answer::Opened(info, _, warning) = answer else { return Err("it said nothing".to_owned()) };
-        Ok(Ready { info: *info, shape, warning, wire: Wire::Remote(wire) })
+        Ok(Ready { info: info.bounded(), shape, warning, wire: Wire::Remote(wire) })
     });
     let there = opened.is_ok();
     if ready.send(opened).is_err() || !there {
@@ -132,7 +133,7 @@ impl Keeper {
         let open = Command::Open(self.setup.clone(), bytes.is_some());
         let (answer, _) = self.start_call(&open, &bytes.unwrap_or_default())?;
         let (latency, shape) = match &answer {
-            Answer::Opened(info, shape, _) => (info.latency, *shape),
+            Answer::Opened(info, shape, _) if shape.is_sound() => (info.latency.min(MAX_LATENCY), *shape),
             Answer::Failed(why) => return Err(why.clone()),
             _ => return Err("its worker answered what was not asked".to_owned()),
         };
@@ -240,25 +241,30 @@ impl Keeper {
     fn hear(&mut self, told: Told) {
         match told {
             Told::Latency(frames) => {
+                let frames = frames.min(MAX_LATENCY);
                 self.health.latency.store(frames, Ordering::Release);
                 self.tell(PluginNews::Latency(frames));
             }
             Told::Wake => self.health.wake.store(true, Ordering::Release),
-            Told::Values(values) => self.tell(PluginNews::Values(values)),
+            Told::Values(mut values) => {
+                values.truncate(MAX_PARAMS);
+                self.tell(PluginNews::Values(values));
+            }
             Told::Dirty => {
                 self.dirty.0 = true;
                 self.tell(PluginNews::Changed);
             }
-            Told::Line(line) => self.tell(PluginNews::Line(line)),
+            Told::Line(line) => self.tell(PluginNews::Line(text(line.as_bytes()))),
             Told::Failed(why) => {
-                self.tell(PluginNews::Line(why));
+                self.tell(PluginNews::Line(text(why.as_bytes())));
                 self.health.complain(self.health.generation.load(Ordering::Acquire), Trouble::Refused);
             }
         }
     }
 
     fn tell(&self, news: PluginNews) {
-        let _ = self.news.send(news);
+        // Who does not listen for long misses something; a worker that shouts fills no memory.
+        let _ = self.news.try_send(news);
     }
 
     // --- Watching -------------------------------------------------------------------------------------------------

@@ -12,6 +12,5 @@ mod worker;
 pub(crate) use keeper::keep;
 pub(crate) use line::Line;
 pub(crate) use process::Worker;
-pub use process::WorkerProgram;
 pub(crate) use remote::RemoteWire;
 pub use worker::worker_main;

@@ -1,41 +1,22 @@
 //! Worker processes: started by `exec`, ended with all that they started.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::line::Line;
-
-/// The program that a worker runs, and the arguments that make it one: it calls [`worker_main`](crate::worker_main).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerProgram {
-    /// The program.
-    pub program: PathBuf,
-    /// Its arguments; the number of the host's process is added behind them.
-    pub arguments: Vec<OsString>,
-}
-
-impl WorkerProgram {
-    /// This program itself, with these arguments.
-    ///
-    /// # Errors
-    /// When the system does not say where it lies.
-    pub fn itself(arguments: &[&str]) -> io::Result<Self> {
-        let program = std::env::current_exe()?;
-        Ok(Self { program, arguments: arguments.iter().map(OsString::from).collect() })
-    }
-}
+use crate::plugin::WorkerProgram;
 
 /// A worker that runs. It is killed when this is dropped, and when the thread that started it ends.
 #[derive(Debug)]
 pub(crate) struct Worker {
     child: Child,
+    /// How it ended, once it was waited for.
+    end: Option<End>,
     pub line: Line,
 }
 
@@ -50,23 +31,38 @@ impl Worker {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        Ok(Self { child, line: Line::new(ours) })
+        Ok(Self { child, end: None, line: Line::new(ours) })
     }
 
-    /// How it ended, if it did.
+    /// How it ended, if it did. Whatever it started ends with it.
     pub(crate) fn ended(&mut self) -> Option<End> {
-        self.child.try_wait().ok()?.map(End)
+        if self.end.is_none() {
+            let looking = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            waitid(WaitId::Pid(self.pid()?), looking).ok()??;
+            // Its number is its own, and its group's, for as long as nobody has waited for it.
+            self.end_group();
+            self.end = self.child.wait().ok().map(End);
+        }
+        self.end
     }
 
     /// Ends it and all that it started, now. When this returns, nobody writes to the shared memory any more.
     pub(crate) fn kill(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            // Its group has its number; both are its own until it was waited for.
+        if self.end.is_none() {
+            self.end_group();
+            let _ = self.child.kill();
+            self.end = self.child.wait().ok().map(End);
+        }
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
+    fn end_group(&self) {
+        if let Some(pid) = self.pid() {
             let _ = rustix::process::kill_process_group(pid, Signal::KILL);
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::FileScan;
 use crate::clap::{Acting, Instance, Role, describe_file};
 use crate::model::{MAX_PLUGINS, PluginInfo};
-use crate::sandbox::{Line, Worker, WorkerProgram};
+use crate::plugin::WorkerProgram;
+use crate::sandbox::{Line, Worker};
 use crate::service::Command;
 
 /// What the child says.
@@ -115,11 +116,13 @@ fn child(
         // Every word is a step; a child that says the same again and again is not listened to for ever.
         last = Instant::now();
         match said {
-            Said::Listed(listed) => look.listed = listed.into_iter().take(MAX_PLUGINS).collect(),
+            Said::Listed(listed) => {
+                look.listed = listed.into_iter().take(MAX_PLUGINS).map(PluginInfo::bounded).collect();
+            }
             Said::Unreadable(why) => (look.unreadable, look.done) = (Some(why), true),
             Said::Looking(number) if look.at.is_none_or(|at| number > at) => look.at = Some(number),
             Said::Looked(number, looked) if look.at == Some(number) && look.looked.len() < MAX_PLUGINS => {
-                look.looked.push((number, looked));
+                look.looked.push((number, looked.map(|info| Box::new(info.bounded()))));
             }
             Said::Looking(_) | Said::Looked(..) => return Ok(Some("it said what makes no sense".to_owned())),
             Said::Done => look.done = true,

@@ -2,6 +2,7 @@
 //! and the scan goes on.
 
 mod cache;
+#[cfg(target_os = "linux")]
 mod look;
 mod paths;
 
@@ -13,9 +14,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Location, PluginInfo};
-use crate::sandbox::WorkerProgram;
+use crate::plugin::WorkerProgram;
 use cache::{Cache, Stamp};
 
+#[cfg(target_os = "linux")]
 pub(crate) use look::look_main;
 pub use paths::{cache_file, search_folders};
 
@@ -122,7 +124,7 @@ pub fn scan(options: &ScanOptions, progress: &mut dyn FnMut(&std::path::Path)) -
             } else {
                 progress(&file);
                 scan.looked += 1;
-                look::look(&options.program, &file, options.patience)?
+                look(&options.program, &file, options.patience)?
             };
             if let Some(stamp) = stamp {
                 new.put(name, stamp, found.clone());
@@ -150,4 +152,13 @@ impl Scan {
             what,
         }));
     }
+}
+
+#[cfg(target_os = "linux")]
+use look::look;
+
+/// There are no child processes to look with on this system yet.
+#[cfg(not(target_os = "linux"))]
+fn look(_: &WorkerProgram, _: &std::path::Path, _: Duration) -> io::Result<FileScan> {
+    Err(io::ErrorKind::Unsupported.into())
 }
