@@ -23,7 +23,7 @@ use crate::session::{Error, Material};
 pub fn lowered(project: &Project, level: Level) -> Lowered {
     let latency = |_: NodeId, node: &NodePlan| match &node.kind {
         Kind::Device(key) => registry::build(key, &node.config, level).map_or(0, |device| device.latency()),
-        Kind::Clips => 0,
+        Kind::Clips | Kind::Plugin(_) => 0,
     };
     lower(project, &Purpose::Render { stems: Vec::new() }, &latency)
 }
@@ -47,6 +47,7 @@ pub fn plan(
             node.params.iter().map(|param| ParamSetup::new(param.value, param.smoothing)).collect();
         let processor: Box<dyn Processor> = match &node.kind {
             Kind::Device(key) => registry::build(key, &node.config, level)?,
+            Kind::Plugin(_) => return Err("these workloads have no plugins".into()),
             Kind::Clips => {
                 let mut reader = ClipReader::new(&node.config, level);
                 reader.exchange(&mut *ClipReader::payload(play_list(lowered, *id, material, project)?));

@@ -29,8 +29,8 @@ use std::sync::Arc;
 
 use omega_devices::clip_reader::Segment;
 use omega_graph::{GraphSpec, MeterId, NodeId};
-use omega_processor::{PrepareConfig, Smoothing};
-use omega_session::model::{DeviceId, MediaId, ParamTarget, Project, TrackId};
+use omega_processor::{Descriptor, PrepareConfig, Smoothing};
+use omega_session::model::{Device, DeviceId, MediaId, ParamTarget, Project, TrackId};
 use omega_time::TempoMap;
 
 pub use clips::source_id;
@@ -54,6 +54,8 @@ pub enum Kind {
     Clips,
     /// A built-in device, by key.
     Device(String),
+    /// A plugin: that device of the session.
+    Plugin(DeviceId),
 }
 
 /// A point of automation on the frames of the time line.
@@ -186,10 +188,25 @@ pub struct Lowered {
 /// Latency that a device has in a given setting: asked for each device, because some change it with their parameters.
 pub type LatencyOf<'a> = &'a dyn Fn(NodeId, &NodePlan) -> u32;
 
-/// Lowers `project`.
+/// What a device is that is not built in: asked for each of those, with what it would be prepared for. `None` where it is
+/// not installed, or cannot be used.
+pub type PluginOf<'a> = &'a dyn Fn(&DeviceId, &Device, &PrepareConfig) -> Option<Descriptor>;
+
+/// As [`lower`], with plugins.
+#[must_use]
+pub fn lower_with_plugins(
+    project: &Project,
+    purpose: &Purpose,
+    latency: LatencyOf<'_>,
+    plugins: PluginOf<'_>,
+) -> Lowered {
+    strip::Lowering::new(project, purpose, latency, plugins).run()
+}
+
+/// Lowers `project` with the built-in devices alone.
 ///
 /// `latency` tells the latency of a device's processor in frames (the caller has built it, or builds one to ask).
 #[must_use]
 pub fn lower(project: &Project, purpose: &Purpose, latency: LatencyOf<'_>) -> Lowered {
-    strip::Lowering::new(project, purpose, latency).run()
+    lower_with_plugins(project, purpose, latency, &|_, _, _| None)
 }

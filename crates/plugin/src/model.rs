@@ -168,7 +168,11 @@ impl InstanceInfo {
                 ..param
             }
         });
-        Self { params: params.collect(), plugin: self.plugin.bounded(), latency: self.latency.min(MAX_LATENCY) }
+        Self {
+            params: params.collect(),
+            plugin: self.plugin.bounded(),
+            latency: self.latency.min(MAX_LATENCY),
+        }
     }
 }
 

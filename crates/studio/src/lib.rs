@@ -7,6 +7,7 @@ mod import;
 mod limits;
 mod live;
 mod plug;
+mod plugins;
 mod render;
 mod sound;
 mod sources;
@@ -17,6 +18,7 @@ pub use files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 pub use import::{Import, ImportFailure, ImportOutcome, ImportProgress, Imported, import};
 pub use limits::use_all_files;
 pub use live::{Loads, PlayError, Player};
+pub use plugins::{CLAP, PluginHosting, foreign_devices, host_plugins, open_plugin, scan_plugins};
 pub use render::{
     Blocks, LONGEST_TAIL, Progress, QUIET, RenderError, RenderRequest, Rendered, Sink, Tail, render,
 };
@@ -29,6 +31,7 @@ pub use omega_audio_io as audio_io;
 pub use omega_dsp::simd::Level;
 pub use omega_engine::LoopRange;
 pub use omega_media as media;
+pub use omega_plugin as plugin;
 pub use omega_rt as rt;
 pub use omega_session as session;
 pub use omega_time as time;

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
+use crate::plugins::Rack;
 use crate::sources::Sources;
 use omega_devices::clip_reader::{ClipReader, PlayList, Segment, SourceId};
 use omega_devices::registry;
@@ -10,9 +12,10 @@ use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, NodeSetup, ParamSetup, Plan};
 use omega_engine::{LanePoint, LaneShape};
 use omega_graph::{CompileError, NodeId};
-use omega_lowering::{Kind, Lowered, NodePlan, Purpose, lower, source_id};
+use omega_lowering::{Kind, Lowered, NodePlan, Purpose, lower_with_plugins, source_id};
+use omega_plugin::{Pace, PluginTempo};
 use omega_processor::{Channels, MAX_BLOCK, Params, ProcessBlock, Processor, Transport};
-use omega_session::model::{MediaId, Project};
+use omega_session::model::{DeviceId, MediaId, Project};
 
 /// Why a project cannot be made to sound.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +48,7 @@ pub(crate) struct Sound {
     level: Level,
     purpose: Purpose,
     latencies: Latencies,
+    pub rack: Rack,
     lists: BTreeMap<NodeId, Vec<(Segment, MediaId)>>,
     lowered: Option<Lowered>,
     /// Media that could not be opened, and why.
@@ -52,9 +56,10 @@ pub(crate) struct Sound {
 }
 
 impl Sound {
-    pub fn new(conductor: Conductor, level: Level, purpose: Purpose) -> Self {
+    pub fn new(conductor: Conductor, level: Level, purpose: Purpose, pace: Pace) -> Self {
         let (latencies, lists, unreadable) = (Latencies::default(), BTreeMap::new(), BTreeMap::new());
-        Self { conductor, level, purpose, latencies, lists, lowered: None, unreadable }
+        let rack = Rack::new(pace);
+        Self { conductor, level, purpose, latencies, rack, lists, lowered: None, unreadable }
     }
 
     /// What is running, or about to.
@@ -66,6 +71,14 @@ impl Sound {
     pub fn name_of(&self, node: NodeId) -> &str {
         let plan = self.lowered.as_ref().and_then(|lowered| lowered.nodes.get(&node));
         plan.map_or("a device", |plan| &plan.name)
+    }
+
+    /// What a plugin is called, for messages.
+    pub fn name_of_plugin(&self, id: &DeviceId) -> String {
+        let nodes = self.lowered.iter().flat_map(|lowered| lowered.nodes.values());
+        let plugin =
+            nodes.into_iter().find(|node| matches!(&node.kind, Kind::Plugin(plugin) if plugin == id));
+        plugin.map_or_else(|| format!("the plugin {id}"), |node| node.name.clone())
     }
 
     /// A processor told of another latency: the next [`update`](Self::update) takes it into account.
@@ -84,7 +97,14 @@ impl Sound {
         let level = self.level;
         let lowered = {
             let latencies = std::cell::RefCell::new(&mut self.latencies);
-            lower(project, &self.purpose, &|node, plan| latencies.borrow_mut().of(node, plan, level))
+            let rack = std::cell::RefCell::new(&mut self.rack);
+            let latency = |node, plan: &NodePlan| match &plan.kind {
+                Kind::Plugin(id) => rack.borrow().latency(id),
+                Kind::Clips | Kind::Device(_) => latencies.borrow_mut().of(node, plan, level),
+            };
+            lower_with_plugins(project, &self.purpose, &latency, &|id, device, config| {
+                rack.borrow_mut().descriptor(root, id, device, config)
+            })
         };
         let mut plan = Plan { spec: lowered.spec.clone(), ..Plan::default() };
         plan.params = lowered.nodes.iter().map(|(id, node)| (*id, setups(node))).collect();
@@ -93,6 +113,13 @@ impl Sound {
             let Some(node) = lowered.nodes.get(id) else { continue };
             let processor = match &node.kind {
                 Kind::Device(key) => build(key, node, self.level)?,
+                Kind::Plugin(device) => {
+                    let built = self.rack.processor(device);
+                    let mut processor =
+                        built.map_err(|why| SoundError::Device { name: node.name.clone(), why })?;
+                    processor.exchange(&mut PluginTempo(Some(lowered.tempo.clone())));
+                    processor
+                }
                 Kind::Clips => {
                     let list = lowered.play_lists.get(id).map(Vec::as_slice).unwrap_or_default();
                     let mut reader = ClipReader::new(&node.config, self.level);
@@ -119,6 +146,13 @@ impl Sound {
         for (id, list) in changed {
             self.conductor.exchange(id, ClipReader::payload(list));
         }
+        let tempo_changed =
+            self.lowered.as_ref().is_some_and(|before| !Arc::ptr_eq(&before.tempo, &lowered.tempo));
+        let plugins = lowered.nodes.iter().filter(|(_, node)| matches!(node.kind, Kind::Plugin(_)));
+        for (id, _) in plugins.filter(|(id, _)| tempo_changed && !fresh.contains(id)) {
+            self.conductor.exchange(*id, Box::new(PluginTempo(Some(lowered.tempo.clone()))));
+        }
+        self.rack.keep_only(&lowered);
         self.lists = lowered.play_lists.clone();
         self.lowered = Some(lowered);
         Ok(())

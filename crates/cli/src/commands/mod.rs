@@ -12,6 +12,7 @@ mod import;
 mod info;
 mod new;
 mod play;
+mod plugins;
 mod render;
 mod save_as;
 mod takes;
@@ -20,6 +21,8 @@ mod undo;
 
 use crate::failure::Failure;
 use crate::output::Output;
+
+pub use plugins::host as host_plugins;
 
 /// What can be done.
 #[derive(clap::Subcommand)]
@@ -39,6 +42,9 @@ pub enum Command {
     Play(play::Play),
     Render(render::Render),
     Devices(devices::Devices),
+    Plugins(plugins::Plugins),
+    #[command(hide = true)]
+    PluginWorker(plugins::Worker),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
     Completions(completions::Completions),
@@ -63,6 +69,8 @@ impl Command {
             Self::Play(command) => command.run(output),
             Self::Render(command) => command.run(output),
             Self::Devices(command) => command.run(output),
+            Self::Plugins(command) => command.run(output),
+            Self::PluginWorker(command) => command.run(),
             Self::Doctor(command) => command.run(output),
             Self::Demo(command) => command.run(output),
             Self::Completions(command) => command.run(),

@@ -26,8 +26,8 @@ use super::events::{Dialect, InEvents, OutEvents, ParamKey};
 use super::host::{Audio, Host, Main, Shared, Wishes};
 use super::runner::{Ports, Runner};
 use crate::model::{
-    AudioPort, InstanceInfo, MAX_FEATURES, MAX_LATENCY, MAX_PARAMS, MAX_PLUGINS, MAX_PORTS, NotePort, PluginInfo,
-    PluginParam, text,
+    AudioPort, InstanceInfo, MAX_FEATURES, MAX_LATENCY, MAX_PARAMS, MAX_PLUGINS, MAX_PORTS, NotePort,
+    PluginInfo, PluginParam, text,
 };
 use crate::quantum::{QUANTUM, Shape};
 use crate::state::{MAX_STATE, PluginState};
