@@ -23,7 +23,7 @@ use crate::session::{Error, Material};
 pub fn lowered(project: &Project, level: Level) -> Lowered {
     let latency = |_: NodeId, node: &NodePlan| match &node.kind {
         Kind::Device(key) => registry::build(key, &node.config, level).map_or(0, |device| device.latency()),
-        Kind::Clips => 0,
+        _ => 0,
     };
     lower(project, &Purpose::Render { stems: Vec::new(), metronome: false }, &latency)
 }
@@ -47,6 +47,9 @@ pub fn plan(
             node.params.iter().map(|param| ParamSetup::new(param.value, param.smoothing)).collect();
         let processor: Box<dyn Processor> = match &node.kind {
             Kind::Device(key) => registry::build(key, &node.config, level)?,
+            Kind::Plugin(_) | Kind::Tape | Kind::Metronome => {
+                return Err("these workloads have devices and clips only".into());
+            }
             Kind::Clips => {
                 let mut reader = ClipReader::new(&node.config, level);
                 reader.exchange(&mut *ClipReader::payload(play_list(lowered, *id, material, project)?));

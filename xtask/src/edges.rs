@@ -58,6 +58,7 @@ const TABLE: &[Rule] = &[
     Rule { name: "gui", uses: Only(&["studio"]) },
     Rule { name: "cli", uses: Only(&["studio", "gui"]) },
     Rule { name: "signals", uses: Only(&[]) },
+    Rule { name: "testplugs", uses: Only(&[]) },
     Rule { name: "testkit", uses: Any },
     Rule { name: "bench", uses: Any },
     Rule { name: "fuzz", uses: Any },
@@ -66,7 +67,7 @@ const TABLE: &[Rule] = &[
 ];
 
 /// What tests may use besides the crate's own row.
-const DEV_ONLY: &[&str] = &["signals", "testkit"];
+const DEV_ONLY: &[&str] = &["signals", "testplugs", "testkit"];
 
 /// One workspace crate and its dependencies inside the workspace, by short name.
 struct Member {

@@ -127,6 +127,12 @@ const PACKAGES: &[Package] = &[
         need: Tests,
         why: "reads machine code: nothing on the audio thread leads to a panic",
     },
+    Package {
+        name: "zam-plugins",
+        sign: "/usr/lib/clap/ZaMaximX2.clap",
+        need: Tests,
+        why: "17 real CLAP plugins: scan, process, save and restore, here and in workers",
+    },
     Package { name: "git", sign: "git", need: Tests, why: "merges of project.json in the session tests" },
     Package {
         name: "sonic-pi-samples",

@@ -48,6 +48,7 @@ struct Cli {
 fn main() -> ExitCode {
     omega_studio::use_all_files();
     interrupt::outlive_file_limits();
+    commands::host_plugins();
     let cli = Cli::parse();
     let done = author(cli.author).and_then(|author| {
         let output = Output { quiet: cli.quiet, verbose: cli.verbose, author };

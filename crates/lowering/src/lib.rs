@@ -34,8 +34,8 @@ use std::sync::Arc;
 
 use omega_devices::clip_reader::Segment;
 use omega_graph::{EdgeId, GraphSpec, MeterId, NodeId};
-use omega_processor::{PrepareConfig, Smoothing};
-use omega_session::model::{DeviceId, MediaId, ParamTarget, Project, TrackId};
+use omega_processor::{Descriptor, PrepareConfig, Smoothing};
+use omega_session::model::{Device, DeviceId, MediaId, ParamTarget, Project, TrackId};
 use omega_time::TempoMap;
 
 pub use clips::source_id;
@@ -61,6 +61,8 @@ pub enum Kind {
     Clips,
     /// A built-in device, by key.
     Device(String),
+    /// A plugin: that device of the session.
+    Plugin(DeviceId),
     /// Records the input of a track.
     Tape,
     /// Clicks on the beats of [`Lowered::tempo`].
@@ -239,10 +241,25 @@ impl Lowered {
 /// Latency that a device has in a given setting: asked for each device, because some change it with their parameters.
 pub type LatencyOf<'a> = &'a dyn Fn(NodeId, &NodePlan) -> u32;
 
-/// Lowers `project`.
+/// What a device is that is not built in: asked for each of those, with what it would be prepared for. `None` where it is
+/// not installed, or cannot be used.
+pub type PluginOf<'a> = &'a dyn Fn(&DeviceId, &Device, &PrepareConfig) -> Option<Descriptor>;
+
+/// As [`lower`], with plugins.
+#[must_use]
+pub fn lower_with_plugins(
+    project: &Project,
+    purpose: &Purpose,
+    latency: LatencyOf<'_>,
+    plugins: PluginOf<'_>,
+) -> Lowered {
+    strip::Lowering::new(project, purpose, latency, plugins).run()
+}
+
+/// Lowers `project` with the built-in devices alone.
 ///
 /// `latency` tells the latency of a device's processor in frames (the caller has built it, or builds one to ask).
 #[must_use]
 pub fn lower(project: &Project, purpose: &Purpose, latency: LatencyOf<'_>) -> Lowered {
-    strip::Lowering::new(project, purpose, latency).run()
+    lower_with_plugins(project, purpose, latency, &|_, _, _| None)
 }

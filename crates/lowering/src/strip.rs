@@ -12,7 +12,7 @@ use omega_session::model::{
 
 use crate::listen::{Audible, audible};
 use crate::params::{defaults, param};
-use crate::{Kind, LatencyOf, LiveWay, Lowered, NodePlan, Notice, Param, Purpose, clips, ids};
+use crate::{Kind, LatencyOf, LiveWay, Lowered, NodePlan, Notice, Param, PluginOf, Purpose, clips, ids};
 
 /// Ends of a strip that cables go to and come from, with their channels.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +29,19 @@ pub(crate) struct Lowering<'a> {
     pub project: &'a Project,
     pub purpose: &'a Purpose,
     latency: LatencyOf<'a>,
+    plugins: PluginOf<'a>,
     audible: Audible,
     pub strips: BTreeMap<TrackId, Ends>,
     pub out: Lowered,
 }
 
 impl<'a> Lowering<'a> {
-    pub fn new(project: &'a Project, purpose: &'a Purpose, latency: LatencyOf<'a>) -> Self {
+    pub fn new(
+        project: &'a Project,
+        purpose: &'a Purpose,
+        latency: LatencyOf<'a>,
+        plugins: PluginOf<'a>,
+    ) -> Self {
         let out = Lowered {
             spec: GraphSpec::default(),
             nodes: BTreeMap::new(),
@@ -50,7 +56,8 @@ impl<'a> Lowering<'a> {
             end: 0,
             notices: Vec::new(),
         };
-        Self { project, purpose, latency, audible: audible(project), strips: BTreeMap::new(), out }
+        let (audible, strips) = (audible(project), BTreeMap::new());
+        Self { project, purpose, latency, plugins, audible, strips, out }
     }
 
     pub fn run(mut self) -> Lowered {
@@ -172,7 +179,13 @@ impl<'a> Lowering<'a> {
     /// and a switch behind it chooses between its output and its input: the compiler delays that one by the latency.
     fn device(&mut self, track: &Track, id: &DeviceId, device: &Device, last: NodeId) -> NodeId {
         let channels = track.channels;
-        let Some(descriptor) = registry::descriptor(&device.kind) else {
+        let config = self.config(channels, channels);
+        let built_in = registry::descriptor(&device.kind);
+        let kind = match &built_in {
+            Some(_) => Kind::Device(device.kind.clone()),
+            None => Kind::Plugin(id.clone()),
+        };
+        let Some(descriptor) = built_in.or_else(|| (self.plugins)(id, device, &config)) else {
             let (device, kind, track) = (id.clone(), device.kind.clone(), track.name.clone());
             self.out.notices.push(Notice::UnknownDevice { device, kind, track });
             return last;
@@ -194,8 +207,8 @@ impl<'a> Lowering<'a> {
         let plan = NodePlan {
             name: format!("{} on {}", descriptor.name, track.name),
             track: device.track.clone(),
-            kind: Kind::Device(device.kind.clone()),
-            config: self.config(channels, channels),
+            kind,
+            config,
             params,
         };
         let latency = (self.latency)(node, &plan);

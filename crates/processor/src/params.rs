@@ -82,6 +82,15 @@ impl<'a> Params<'a> {
         self.get(index).at(frame)
     }
 
+    /// Indices of the parameters that have one value a frame, and those values.
+    pub fn varying(&self) -> impl Iterator<Item = (usize, &'a [f32])> + '_ {
+        self.varying.iter().filter_map(|row| {
+            let begin = usize::from(row.row) * self.stride + self.offset;
+            let values = self.table.get(begin..begin + self.frames)?;
+            Some((usize::from(row.param), values))
+        })
+    }
+
     /// No parameter changes within the block.
     #[must_use]
     pub fn all_constant(&self) -> bool {
@@ -113,6 +122,7 @@ mod tests {
         assert!(matches!(params.get(0), Param::Constant(v) if v == 5.0));
         assert!(matches!(params.get(1), Param::Varying(v) if v == &table[4..]));
         assert_eq!(params.range(2, 4).at(1, 0), 12.0);
+        assert!(params.range(2, 4).varying().eq([(1, &table[6..])]));
         assert_eq!(params.at(7, 0), 0.0, "a parameter that does not exist is zero, not a panic");
     }
 }

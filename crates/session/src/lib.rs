@@ -19,7 +19,7 @@ pub use folder::{Holder, TEXT};
 pub use model::{
     Automation, BusPrecision, COMP_FADE, Change, Clip, ClipId, ClipLoop, Colour, CompEdge, CompId, CompSpan,
     Device, DeviceId, Fade, FadeShape, Fault, Heard, Lane, LaneId, Listen, Marker, MarkerId, Media, MediaId,
-    MediaOrigin, MeterId, MeterPoint, Monitor, OrderKey, Output, PanLaw, ParamTarget, Point, PointId,
-    PointShape, Project, RangeSetting, SCHEMA, Send, SendId, SendParam, Settings, Take, TakeId, TempoId,
-    TempoPoint, TextError, Track, TrackId, TrackKind, TrackParam,
+    MediaOrigin, MeterId, MeterPoint, Metronome, Monitor, OrderKey, Output, PanLaw, ParamTarget, Point,
+    PointId, PointShape, Project, RangeSetting, SCHEMA, Send, SendId, SendParam, Settings, Take, TakeId,
+    TempoId, TempoPoint, TextError, Track, TrackId, TrackKind, TrackParam,
 };

@@ -8,6 +8,7 @@ mod import;
 mod limits;
 mod live;
 mod plug;
+mod plugins;
 mod record;
 mod render;
 mod sound;
@@ -22,6 +23,7 @@ pub use files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 pub use import::{Import, ImportFailure, ImportOutcome, ImportProgress, Imported, import};
 pub use limits::use_all_files;
 pub use live::{Loads, PlayError, Player};
+pub use plugins::{CLAP, PluginHosting, foreign_devices, host_plugins, open_plugin, scan_plugins};
 pub use record::{
     KeepError, Kept, RECORDING, RecordRequest, RecordState, RecordStatus, StartError, bars_before,
     recorder_config,
@@ -38,6 +40,7 @@ pub use omega_audio_io as audio_io;
 pub use omega_dsp::simd::Level;
 pub use omega_engine::{LoopRange, RecordRange};
 pub use omega_media as media;
+pub use omega_plugin as plugin;
 pub use omega_rt as rt;
 pub use omega_session as session;
 pub use omega_time as time;

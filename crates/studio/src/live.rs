@@ -10,8 +10,10 @@ use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, Notification, engine};
 use omega_engine::{Clock, EngineStatus, Executor, LoopRange, Slices};
 use omega_lowering::{Lowered, Purpose};
+use omega_plugin::state::PluginState;
+use omega_plugin::{Pace, PluginNews};
 use omega_rt::{LoadCell, LoadReading, MeterReading, Shared};
-use omega_session::model::{Project, TrackId};
+use omega_session::model::{DeviceId, Project, TrackId};
 
 use crate::plug::{self, Plug};
 use crate::record::Recording;
@@ -62,14 +64,15 @@ pub struct Player {
 }
 
 /// An engine that plays nothing yet, at `session` frames per second: the audio thread's end and ours.
-fn build(session: u32, level: Level, load: &Arc<LoadCell>) -> (Cycle, Sound) {
+fn build(session: u32, level: Level, load: &Arc<LoadCell>, period: usize) -> (Cycle, Sound) {
     let (mut executor, control) = engine(level);
     let clock =
         Clock { now: omega_audio_io::nanoseconds, ticks_per_second: 1_000_000_000, sample_rate: session };
     // The first look sets the clock's origin, off the audio thread.
     (clock.now)();
     executor.watch(clock, Shared::from(Arc::clone(load)));
-    (Cycle { executor }, Sound::new(Conductor::new(control, session), level, Purpose::Play))
+    let pace = Pace::Live { period };
+    (Cycle { executor }, Sound::new(Conductor::new(control, session), level, Purpose::Play, pace))
 }
 
 /// What share of the time that there is the sound takes, since the last reading. 1 is all of it: the sound drops out.
@@ -97,7 +100,7 @@ impl Player {
         let session = project.sample_rate().hz();
         let prepared = plug::prepare(config, session)?;
         let load = Arc::new(LoadCell::default());
-        let (cycle, mut sound) = build(session, level, &load);
+        let (cycle, mut sound) = build(session, level, &load, prepared.info().period);
         sound.update(project, root, &sources)?;
         let plug = Plug::new(prepared, Box::new(cycle))?;
         let (failed, looped, recording) = (Vec::new(), None, None);
@@ -136,7 +139,8 @@ impl Player {
     /// Another engine in the place of the one that is gone.
     fn rebuild(&mut self, project: &Project, root: &Path) -> Result<Cycle, PlayError> {
         let stood = self.sound.conductor.status();
-        let (cycle, mut sound) = build(project.sample_rate().hz(), self.level, &self.load);
+        let (rate, period) = (project.sample_rate().hz(), self.plug.info().period);
+        let (cycle, mut sound) = build(rate, self.level, &self.load, period);
         sound.round_trip = self.sound.round_trip;
         sound.update(project, root, &self.sources)?;
         self.sound = sound;
@@ -177,11 +181,27 @@ impl Player {
                 }
             }
         }
+        for (device, news) in self.sound.rack.news() {
+            let name = self.sound.name_of_plugin(&device);
+            self.failed.extend(in_words(&name, &news));
+        }
         let status = self.sound.conductor.status();
         if let Some(recording) = &mut self.recording {
             recording.follow(status, self.sound.tape_lag);
         }
         self.stale && self.sound.conductor.settled()
+    }
+
+    /// Plugins that could not be opened, or did not take their state, and why.
+    #[must_use]
+    pub fn plugin_complaints(&self) -> Vec<String> {
+        self.sound.rack.complaints()
+    }
+
+    /// The states of all plugins as they are now; see [`Studio::keep_plugin_states`](crate::Studio::keep_plugin_states).
+    #[must_use]
+    pub fn plugin_states(&self) -> Vec<(DeviceId, Result<PluginState, String>)> {
+        self.sound.rack.states()
     }
 
     /// Whether all that was handed over sounds: nothing is being cross-faded, nothing waits.
@@ -352,5 +372,16 @@ impl Player {
     pub fn close(mut self) {
         // The callback comes back here, so that the engine is dropped on this thread.
         self.plug.pull();
+    }
+}
+
+/// What happened to a plugin, where people want to know of it.
+fn in_words(name: &str, news: &PluginNews) -> Option<String> {
+    match news {
+        PluginNews::Trouble(trouble) => Some(format!("{name} {trouble}; its input is heard in its place")),
+        PluginNews::Restarted(_) => Some(format!("{name} is back, with its last state")),
+        PluginNews::GivenUp(None) => Some(format!("{name} is not started again")),
+        PluginNews::GivenUp(Some(why)) => Some(format!("{name} is not started again: {why}")),
+        PluginNews::Latency(_) | PluginNews::Values(_) | PluginNews::Changed | PluginNews::Line(_) => None,
     }
 }

@@ -12,6 +12,7 @@ use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, Notification, engine};
 use omega_engine::{Executor, Fault, Planar};
 use omega_lowering::{Notice, Purpose};
+use omega_plugin::Pace;
 use omega_session::model::{MediaId, Project, TrackId};
 
 use crate::sound::{Sound, SoundError};
@@ -161,7 +162,7 @@ pub fn render(
     let (executor, control) = engine(request.level);
     let conductor = Conductor::new(control, project.sample_rate().hz());
     let purpose = Purpose::Render { stems: request.stems.clone(), metronome: request.metronome };
-    let mut sound = Sound::new(conductor, request.level, purpose);
+    let mut sound = Sound::new(conductor, request.level, purpose, Pace::Waiting);
     sound.update(project, root, sources)?;
     if !sound.unreadable.is_empty() {
         return Err(RenderError::Media(std::mem::take(&mut sound.unreadable)));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::plugins::Rack;
 use crate::sources::Sources;
 use omega_devices::clip_reader::{ClipReader, PlayList, Segment, SourceId};
 use omega_devices::metronome::Metronome;
@@ -13,9 +14,10 @@ use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, NodeSetup, ParamSetup, Plan};
 use omega_engine::{LanePoint, LaneShape};
 use omega_graph::{CompileError, NodeId};
-use omega_lowering::{Kind, Lowered, NodePlan, Purpose, lower, source_id};
+use omega_lowering::{Kind, Lowered, NodePlan, Purpose, lower_with_plugins, source_id};
+use omega_plugin::{Pace, PluginTempo};
 use omega_processor::{Channels, MAX_BLOCK, Params, ProcessBlock, Processor, Transport};
-use omega_session::model::{MediaId, Project};
+use omega_session::model::{DeviceId, MediaId, Project};
 
 /// Why a project cannot be made to sound.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,7 @@ pub(crate) struct Sound {
     level: Level,
     purpose: Purpose,
     latencies: Latencies,
+    pub rack: Rack,
     lists: BTreeMap<NodeId, Vec<(Segment, MediaId)>>,
     lowered: Option<Lowered>,
     /// Frames from the engine out through the hardware and back in again.
@@ -59,10 +62,11 @@ pub(crate) struct Sound {
 }
 
 impl Sound {
-    pub fn new(conductor: Conductor, level: Level, purpose: Purpose) -> Self {
+    pub fn new(conductor: Conductor, level: Level, purpose: Purpose, pace: Pace) -> Self {
         let (latencies, lists, unreadable) = (Latencies::default(), BTreeMap::new(), BTreeMap::new());
-        let (round_trip, tape_lag) = (0, 0);
-        Self { conductor, level, purpose, latencies, lists, lowered: None, round_trip, tape_lag, unreadable }
+        let (rack, round_trip, tape_lag) = (Rack::new(pace), 0, 0);
+        let lowered = None;
+        Self { conductor, level, purpose, latencies, rack, lists, lowered, round_trip, tape_lag, unreadable }
     }
 
     /// What is running, or about to.
@@ -74,6 +78,14 @@ impl Sound {
     pub fn name_of(&self, node: NodeId) -> &str {
         let plan = self.lowered.as_ref().and_then(|lowered| lowered.nodes.get(&node));
         plan.map_or("a device", |plan| &plan.name)
+    }
+
+    /// What a plugin is called, for messages.
+    pub fn name_of_plugin(&self, id: &DeviceId) -> String {
+        let nodes = self.lowered.iter().flat_map(|lowered| lowered.nodes.values());
+        let plugin =
+            nodes.into_iter().find(|node| matches!(&node.kind, Kind::Plugin(plugin) if plugin == id));
+        plugin.map_or_else(|| format!("the plugin {id}"), |node| node.name.clone())
     }
 
     /// A processor told of another latency: the next [`update`](Self::update) takes it into account.
@@ -92,7 +104,14 @@ impl Sound {
         let level = self.level;
         let mut lowered = {
             let latencies = std::cell::RefCell::new(&mut self.latencies);
-            lower(project, &self.purpose, &|node, plan| latencies.borrow_mut().of(node, plan, level))
+            let rack = std::cell::RefCell::new(&mut self.rack);
+            let latency = |node, plan: &NodePlan| match &plan.kind {
+                Kind::Plugin(id) => rack.borrow().latency(id),
+                _ => latencies.borrow_mut().of(node, plan, level),
+            };
+            lower_with_plugins(project, &self.purpose, &latency, &|id, device, config| {
+                rack.borrow_mut().descriptor(root, id, device, config)
+            })
         };
         if !lowered.tapes.is_empty() {
             self.tape_lag = self.round_trip.saturating_add(omega_graph::latency(&lowered.spec)?);
@@ -107,6 +126,13 @@ impl Sound {
                 Kind::Device(key) => build(key, node, self.level)?,
                 Kind::Tape => Box::new(Tape::new()),
                 Kind::Metronome => Box::new(Metronome::new(&node.config, lowered.tempo.clone())),
+                Kind::Plugin(device) => {
+                    let built = self.rack.processor(device);
+                    let mut processor =
+                        built.map_err(|why| SoundError::Device { name: node.name.clone(), why })?;
+                    processor.exchange(&mut PluginTempo(Some(lowered.tempo.clone())));
+                    processor
+                }
                 Kind::Clips => {
                     let list = lowered.play_lists.get(id).map(Vec::as_slice).unwrap_or_default();
                     let mut reader = ClipReader::new(&node.config, self.level);
@@ -134,12 +160,19 @@ impl Sound {
             self.conductor.exchange(id, ClipReader::payload(list));
         }
         let before = self.lowered.as_ref().map(|before| &before.tempo);
-        if let (Some(node), Some(before)) = (lowered.metronome, before)
-            && !fresh.contains(&node)
-            && !Arc::ptr_eq(before, &lowered.tempo)
-        {
-            self.conductor.exchange(node, Box::new(Metronome::payload(lowered.tempo.clone())));
+        let tempo_changed = before.is_some_and(|before| !Arc::ptr_eq(before, &lowered.tempo));
+        for (id, node) in lowered.nodes.iter().filter(|(id, _)| tempo_changed && !fresh.contains(id)) {
+            match node.kind {
+                Kind::Metronome => {
+                    self.conductor.exchange(*id, Box::new(Metronome::payload(lowered.tempo.clone())));
+                }
+                Kind::Plugin(_) => {
+                    self.conductor.exchange(*id, Box::new(PluginTempo(Some(lowered.tempo.clone()))));
+                }
+                Kind::Clips | Kind::Device(_) | Kind::Tape => {}
+            }
         }
+        self.rack.keep_only(&lowered);
         self.lists = lowered.play_lists.clone();
         self.lowered = Some(lowered);
         Ok(())

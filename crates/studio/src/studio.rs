@@ -6,9 +6,10 @@ use std::sync::Arc;
 use omega_audio_io::StreamConfig;
 use omega_dsp::simd::Level;
 use omega_media::record::{FinishedTake, FoundTake, UnfinishedTake, discard, forget, recover, unfinished};
+use omega_plugin::state::PluginState;
 use omega_processor::ParamInfo;
-use omega_session::edit::Edit;
-use omega_session::model::{MediaId, Project};
+use omega_session::edit::{DeviceState, Edit};
+use omega_session::model::{DeviceId, MediaId, Project};
 use omega_session::{
     Applied, ApplyError, Cleaned, CreateError, CreateOptions, Document, FileError, HistoryEntry, MediaError,
     OpenError, OpenOptions, SaveError,
@@ -18,6 +19,7 @@ use crate::calibrate::{Hardware, Store};
 use crate::files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 use crate::import::{Import, ImportFailure, ImportProgress, Imported, import};
 use crate::live::{PlayError, Player};
+use crate::plugins::write_state;
 use crate::record::{KeepError, Kept, Placed, StartError, folders, place};
 use crate::render::Progress;
 use crate::sources::Streaming;
@@ -64,6 +66,9 @@ pub enum StudioError {
     /// The caller broke off.
     #[error("the import was cancelled; the session is as it was")]
     Cancelled,
+    /// The state of a plugin was not written.
+    #[error("the state of a plugin cannot be kept in the session: {0}")]
+    PluginState(#[source] std::io::Error),
     /// The system gives no threads to read ahead.
     #[error("cannot start the threads that read ahead: {0}")]
     Threads(#[source] std::io::Error),
@@ -314,6 +319,26 @@ impl Studio {
     /// [`StudioError::Recordings`].
     pub fn discard_take(&mut self, found: &FoundTake) -> Result<(), StudioError> {
         discard(found).map_err(StudioError::Recordings)
+    }
+
+    /// Keeps the states of plugins in the session, as one step: of those that differ from what it has. True when there were
+    /// any.
+    ///
+    /// # Errors
+    /// [`StudioError::PluginState`] when a state cannot be written, [`StudioError::Apply`].
+    pub fn keep_plugin_states(&mut self, states: &[(DeviceId, PluginState)]) -> Result<bool, StudioError> {
+        let project = self.project();
+        let mut edits: Vec<Edit> = Vec::new();
+        for (id, state) in states {
+            let state = write_state(&self.root, state).map_err(StudioError::PluginState)?;
+            if project.device(id).is_some_and(|device| device.state != state) {
+                edits.push(DeviceState { id: id.clone(), state }.into());
+            }
+        }
+        if !edits.is_empty() {
+            self.apply("keep the states of plugins", &edits)?;
+        }
+        Ok(!edits.is_empty())
     }
 
     /// Opens hardware to play through.

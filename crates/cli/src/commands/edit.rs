@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use omega_studio::CLAP;
 use omega_studio::session::Edit as Verb;
 use omega_studio::session::model::{PointText, RangeText};
 use omega_studio::time::{TempoMap, Ticks, TimeLength, TimePoint, TimeRange};
@@ -21,6 +22,7 @@ const MOST_OPEN: usize = 8;
 #[command(after_help = "Examples:\n  omega edit Song.omega track.add --kind audio --name Drums\n  \
                         omega edit Song.omega track.volume --id trk-1 --db -6\n  \
                         omega edit Song.omega clip.move --id clp-1 --position '5|1|0'\n  \
+                        omega edit Song.omega device.add --track trk-1 --clap com.zamaudio.ZamTube\n  \
                         omega edit Song.omega --json edits.json --name 'Tidy up'\n  omega edit --list\n\n\
                         A batch is an array of objects such as {\"edit\": \"track.mute\", \"id\": \"trk-1\", \"on\": true}; \
                         all of it is done as one step, or nothing. The ids of what is new are printed, one a line.")]
@@ -63,7 +65,13 @@ impl Edit {
         if !Verb::VERBS.iter().any(|(name, _)| name == verb) {
             return Err(unknown(verb));
         }
-        let fields = pairs(fields)?;
+        let mut fields = pairs(fields)?;
+        if verb == "device.add" {
+            // `--clap ID` is shorter than the kind of a device that is a plugin.
+            for (field, value) in fields.iter_mut().filter(|(field, _)| field == "clap") {
+                (*field, *value) = ("kind".to_owned(), format!("{CLAP}{value}"));
+            }
+        }
         apply(session, verb, output, |map| Ok(vec![read(verb, &fields, map)?]))
     }
 }

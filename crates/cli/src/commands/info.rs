@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use omega_studio::foreign_devices;
 use omega_studio::session::Project;
 use serde_json::json;
 
@@ -32,8 +33,13 @@ impl Info {
                 "takes": project.takes().len(),
                 "devices": project.devices().len(), "sends": project.sends().len(), "lanes": project.lanes().len(),
                 "media": project.media().len()});
+            let foreign: Vec<_> = foreign_devices(&project)
+                .into_iter()
+                .map(|(track, plugin)| json!({"track": track, "plugin": plugin}))
+                .collect();
             return output.json(
                 &json!({"session": self.session.display().to_string(), "frames": end, "seconds": end as f64 / rate.as_f64(),
+                "foreign": foreign,
                 "sample_rate": rate.hz(), "counts": counts, "project": project.to_json()}),
             );
         }
@@ -77,6 +83,13 @@ impl Info {
                 if devices.is_empty() { "" } else { ", " },
                 devices.join(" → "),
                 indent = 2 * depth
+            ))?;
+        }
+        for (track, plugin) in foreign_devices(&project) {
+            output.print(format_args!(
+                "'{}' has {}: a plugin of others, so its sound is outside what a render promises of its bytes",
+                plain(&track),
+                plain(&plugin)
             ))?;
         }
         let missing = project.media().values().filter(|media| !studio.root().join(&media.file).is_file());

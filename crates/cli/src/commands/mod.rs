@@ -14,6 +14,7 @@ mod import;
 mod info;
 mod new;
 mod play;
+mod plugins;
 mod record;
 mod render;
 mod save_as;
@@ -24,6 +25,8 @@ mod unfinished;
 
 use crate::failure::Failure;
 use crate::output::Output;
+
+pub use plugins::host as host_plugins;
 
 /// What can be done.
 #[derive(clap::Subcommand)]
@@ -47,6 +50,9 @@ pub enum Command {
     Calibrate(calibrate::Calibrate),
     Render(render::Render),
     Devices(devices::Devices),
+    Plugins(plugins::Plugins),
+    #[command(hide = true)]
+    PluginWorker(plugins::Worker),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
     Completions(completions::Completions),
@@ -75,6 +81,8 @@ impl Command {
             Self::Calibrate(command) => command.run(output),
             Self::Render(command) => command.run(output),
             Self::Devices(command) => command.run(output),
+            Self::Plugins(command) => command.run(output),
+            Self::PluginWorker(command) => command.run(),
             Self::Doctor(command) => command.run(output),
             Self::Demo(command) => command.run(output),
             Self::Completions(command) => command.run(),

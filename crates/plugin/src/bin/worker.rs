@@ -1,0 +1,16 @@
+//! A worker process by itself; see [`omega_plugin::worker_main`].
+
+use std::process::ExitCode;
+
+/// Serves the host whose number is the last argument.
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    let host = std::env::args().next_back().unwrap_or_default();
+    omega_plugin::worker_main(&host)
+}
+
+/// There are no workers on this system.
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    ExitCode::FAILURE
+}
