@@ -67,6 +67,12 @@ pub fn hello(player: &Player, output: &Output) {
     hardware.warnings.iter().for_each(|warning| output.say(format_args!("note: {warning}")));
 }
 
+/// Says which media and plugins will not be heard.
+pub fn what_is_missing(player: &Player, output: &Output) {
+    player.unreadable().iter().for_each(|file| output.say(format_args!("note: cannot be read: {file}")));
+    player.plugin_complaints().iter().for_each(|why| output.say(format_args!("note: {why}")));
+}
+
 /// Watches the hardware of a player, and takes it to other hardware when it has to be.
 pub struct Watch {
     config: StreamConfig,

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::parse;
-use crate::through::{Through, Watch, hello};
+use crate::through::{Through, Watch, hello, what_is_missing};
 
 /// How often housekeeping is done and the line is drawn.
 const TICK: Duration = Duration::from_millis(50);
@@ -65,7 +65,7 @@ impl Play {
         let mut player = studio.player(&config, Level::detect())?;
         let stop = Interrupt::listen()?;
         hello(&player, output);
-        player.unreadable().iter().for_each(|file| output.say(format_args!("note: cannot be read: {file}")));
+        what_is_missing(&player, output);
         player.set_loop(looped);
         player.locate(from);
         if !player.wait_until_ready(from, Duration::from_secs(5)) {

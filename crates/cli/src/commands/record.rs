@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::{Output, plain};
 use crate::parse;
-use crate::through::{Through, hello};
+use crate::through::{Through, hello, what_is_missing};
 
 /// How often housekeeping is done and the line is drawn.
 const TICK: Duration = Duration::from_millis(50);
@@ -102,7 +102,7 @@ impl Record {
         let mut player = studio.player_of(&project, &config, Level::detect())?;
         hello(&player, output);
         output.say(format_args!("round trip {} frames", player.round_trip()));
-        player.unreadable().iter().for_each(|file| output.say(format_args!("note: cannot be read: {file}")));
+        what_is_missing(&player, output);
         let stop = Interrupt::listen()?;
         begin(&mut player, &project, &studio, &request)?;
         let ended = roll(&mut player, &project, &Until { limit, end }, &stop, output);
