@@ -186,7 +186,7 @@ fn whatever_is_read_each_fault_has_a_mend_and_each_topic_one_finding() {
     for readings in [nothing, healthy(), here] {
         let findings = diagnose(&readings);
         let topics: HashSet<_> = findings.iter().map(|finding| finding.topic).collect();
-        assert_eq!((topics.len(), findings.len()), (13, 13));
+        assert_eq!((topics.len(), findings.len()), (14, 14));
         for finding in findings {
             assert!(!finding.what.is_empty(), "{finding:?}");
             assert_eq!(finding.how_to_mend.is_empty(), finding.state == State::Ok, "{finding:?}");

@@ -100,6 +100,7 @@ const LINES: &[&str] = &[
     "tempo.set --id t --ramp linear",
     "meter.add --id x --bar 5 --signature 7/8",
     "meter.set --id x --signature 3/4",
+    "metronome.set --on true --level_db -12",
     "time.insert --at 2|1 --length 1|0|0",
     r#"time.delete --range 2|1..3|1 --tracks ["b"]"#,
     "media.add --id ff --name other --file /elsewhere/ff.wav --channels 1 --frames 99999 --sample_rate 48000",

@@ -78,11 +78,14 @@ impl Probe {
         if peak <= 1e-6 || clarity < CLEAR {
             return None;
         }
-        let at =
-            |lag: Option<usize>| lag.and_then(|lag| correlation.get(lag)).map_or(0.0, |value| value.abs());
-        let (before, after) = (at(best.checked_sub(1)), at(Some(best + 1)));
-        let bend = before - 2.0 * peak + after;
-        let shift = if bend < 0.0 { 0.5 * (before - after) / bend } else { 0.0 };
+        let at = |lag: usize| correlation.get(lag).map(|value| value.abs());
+        // At either end of what was searched there is no telling on which side of the frame it lies.
+        let shift = match best.checked_sub(1).and_then(at).zip(at(best + 1)) {
+            Some((before, after)) if before - 2.0 * peak + after < 0.0 => {
+                0.5 * (before - after) / (before - 2.0 * peak + after)
+            }
+            _ => 0.0,
+        };
         Some(Reply { frames: best as f64 + shift, clarity, inverted: correlation[best] < 0.0 })
     }
 }

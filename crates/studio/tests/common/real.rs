@@ -4,6 +4,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use omega_studio::session::CreateOptions;
 use omega_studio::session::edit::{
@@ -45,7 +46,29 @@ pub fn session(folder: &Path) -> Option<Studio> {
         }
         files.extend((0..count).map(|n| found[n * found.len() / count].clone()));
     }
+    // The packages hold sounds of one rate.
+    for (n, file) in files.iter_mut().enumerate().filter(|(n, _)| n % 5 == 0) {
+        match at_48000(file, &folder.join(format!("{n}"))) {
+            Ok(converted) => *file = converted,
+            Err(why) => {
+                println!("SKIPPED: sounds cannot be brought to 48 kHz: {why}; install sox");
+                return None;
+            }
+        }
+    }
     Some(made(folder, &files).expect("the session is made"))
+}
+
+/// The sound at 48 kHz, in a folder of its own: equal bytes whenever it is made.
+fn at_48000(file: &Path, folder: &Path) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    let converted = folder.join(file.file_name().unwrap_or_default());
+    let done =
+        Command::new("sox").args(["-D", "-R"]).arg(file).args(["-r", "48000"]).arg(&converted).output()?;
+    if done.status.success() {
+        return Ok(converted);
+    }
+    Err(std::io::Error::other(String::from_utf8_lossy(&done.stderr).trim().to_owned()))
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
