@@ -1,7 +1,7 @@
 //! What a plugin in a worker costs the audio thread: a cycle of 256 frames, two quanta, at the pace of 48 kHz.
 //!
 //! ```sh
-//! cargo run --release -p omega-plugin --example cost -- FILE.clap ID [CYCLES]
+//! cargo run --release -p omega-plugin --example plugin_cost -- FILE.clap ID [CYCLES]
 //! ```
 //!
 //! The worker is the program `omega-plugin-worker` beside the folder of this example.
