@@ -63,6 +63,12 @@ pub struct Player {
     pub(crate) recording: Option<Recording>,
 }
 
+/// Frames that the engine is asked for at once, most of the time: the hardware's period at the session's rate.
+fn period_of(info: &StreamInfo) -> usize {
+    let frames = (info.period as u64).saturating_mul(u64::from(info.rate));
+    usize::try_from(frames.div_ceil(u64::from(info.hardware_rate.max(1)))).unwrap_or(info.period)
+}
+
 /// An engine that plays nothing yet, at `session` frames per second: the audio thread's end and ours.
 fn build(session: u32, level: Level, load: &Arc<LoadCell>, period: usize) -> (Cycle, Sound) {
     let (mut executor, control) = engine(level);
@@ -100,7 +106,7 @@ impl Player {
         let session = project.sample_rate().hz();
         let prepared = plug::prepare(config, session)?;
         let load = Arc::new(LoadCell::default());
-        let (cycle, mut sound) = build(session, level, &load, prepared.info().period);
+        let (cycle, mut sound) = build(session, level, &load, period_of(prepared.info()));
         sound.update(project, root, &sources)?;
         let plug = Plug::new(prepared, Box::new(cycle))?;
         let (failed, looped, recording) = (Vec::new(), None, None);
@@ -139,7 +145,7 @@ impl Player {
     /// Another engine in the place of the one that is gone.
     fn rebuild(&mut self, project: &Project, root: &Path) -> Result<Cycle, PlayError> {
         let stood = self.sound.conductor.status();
-        let (rate, period) = (project.sample_rate().hz(), self.plug.info().period);
+        let (rate, period) = (project.sample_rate().hz(), period_of(&self.plug.info()));
         let (cycle, mut sound) = build(rate, self.level, &self.load, period);
         sound.round_trip = self.sound.round_trip;
         sound.update(project, root, &self.sources)?;
