@@ -6,9 +6,13 @@ use std::collections::BTreeMap;
 use omega_dsp::simd::Level;
 use omega_engine::{DECLICK, LoopRange};
 use omega_graph::{MeterId, NodeId, Notice};
+use omega_rt::guard::CountingAllocator;
 use omega_testkit::graphs::{EARLIEST, Graph, Kind};
 use omega_testkit::random::Random;
 use omega_testkit::rig::Rig;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const GRAPHS: u64 = 1000;
 

@@ -11,7 +11,7 @@ use omega_rt::RtScope;
 pub struct Guarded<P>(pub P);
 
 /// What `work` gives, done within the rules.
-fn guard<T>(what: &str, work: impl FnOnce() -> T) -> T {
+pub(crate) fn guard<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let scope = RtScope::enter();
     let result = work();
     let counts = scope.counts();

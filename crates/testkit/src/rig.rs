@@ -4,6 +4,8 @@ use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, engine};
 use omega_engine::{Executor, Planar};
 
+use crate::guarded::guard;
+
 /// An engine that is driven by hand.
 #[derive(Debug)]
 pub struct Rig {
@@ -26,11 +28,13 @@ impl Rig {
     /// Processes `frames` frames in one call and appends what comes out to `heard`, channel by channel.
     ///
     /// # Panics
-    /// If `heard` does not have as many channels as the rig.
+    /// If `heard` does not have as many channels as the rig, or the engine allocates, frees or locks. (Allocations are seen
+    /// where the test installs `omega_rt::guard::CountingAllocator`.)
     pub fn run(&mut self, frames: usize, heard: &mut [Vec<f32>]) {
         assert_eq!(heard.len(), self.outputs, "one row for each output");
         let mut memory = vec![f32::NAN; frames * self.outputs];
-        self.executor.process(&mut Planar { inputs: &[], outputs: &mut memory, frames }, frames);
+        let mut outside = Planar { inputs: &[], outputs: &mut memory, frames };
+        guard("the engine", || self.executor.process(&mut outside, frames));
         for (row, channel) in heard.iter_mut().zip(memory.chunks(frames.max(1))) {
             row.extend_from_slice(channel);
         }

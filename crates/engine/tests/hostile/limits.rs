@@ -4,7 +4,7 @@ use omega_dsp::simd::Level;
 use omega_engine::prepare::{Notification, ParamSetup, engine};
 use omega_engine::{Command, EngineEvent, Fault, LoopRange, Planar};
 use omega_graph::{ChannelMap, NodeId};
-use omega_processor::{EventKind, Smoothing};
+use omega_processor::{EventKind, ProcessBlock, Processor, Smoothing, Status};
 use omega_testkit::processors::{Constant, EventProbe, FailingNode, LatencyNode, ParamProbe, Ramp};
 use omega_testkit::rig::Rig;
 
@@ -190,4 +190,25 @@ fn news_is_told_even_when_nobody_listened_for_long() {
     assert!(heard.contains(&latency) && heard.contains(&failed), "{heard:?}");
     assert_eq!(rig.conductor.status().dropped, 0);
     assert_eq!(run(&mut rig, 1), [0.0], "what failed is silent");
+}
+
+/// Allocates and frees in every block.
+struct Wasteful;
+
+impl Processor for Wasteful {
+    fn process(&mut self, _: &mut ProcessBlock<'_>) -> Status {
+        drop(std::hint::black_box(vec![0u8; 64]));
+        Status::Sound
+    }
+
+    fn reset(&mut self) {}
+}
+
+#[test]
+#[should_panic(expected = "the engine: RtCounts")]
+fn what_allocates_in_the_engine_fails_every_test_that_runs_it() {
+    let mut builder = Builder::default();
+    let (source, output) = (builder.source(Wasteful), builder.output());
+    builder.chain(&[source, output]);
+    rig(builder).skip(64);
 }
