@@ -1,4 +1,4 @@
-//! Reading the output of `cargo test -- --show-output`: what to echo, what was skipped, how many tests ran.
+//! Reading the output of `cargo test -- --show-output`: what to echo, what was skipped, what failed, how many tests ran.
 //!
 //! A test that cannot run on this machine prints a line `SKIPPED: reason` and passes. The harness hides the output of
 //! passing tests unless asked, and buries it when asked; this reader picks out the lines that matter.
@@ -12,6 +12,18 @@ pub struct Skip {
     pub reason: String,
 }
 
+/// A test that failed, and what it printed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The test's path.
+    pub test: String,
+    /// What it printed, panic message and all; no more than [`MOST_LINES`] lines.
+    pub output: Vec<String>,
+}
+
+/// Lines that are kept of what a failed test printed.
+const MOST_LINES: usize = 60;
+
 /// Reads one line at a time.
 #[derive(Default)]
 pub struct Scanner {
@@ -19,6 +31,8 @@ pub struct Scanner {
     test: Option<String>,
     /// Skips in the order they came.
     pub skips: Vec<Skip>,
+    /// Failures in the order they came.
+    pub failures: Vec<Failure>,
     /// Tests that passed.
     pub passed: u64,
     /// Tests that failed.
@@ -46,6 +60,15 @@ impl Scanner {
         }
         if let Some(test) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
             self.test = Some(test.to_owned());
+            if self.section == Section::Failures {
+                self.failures.push(Failure { test: test.to_owned(), output: Vec::new() });
+            }
+        } else if self.section == Section::Failures
+            && self.test.is_some()
+            && let Some(failure) = self.failures.last_mut()
+            && failure.output.len() < MOST_LINES
+        {
+            failure.output.push(line.to_owned());
         }
         if let Some(reason) = line.trim_start().strip_prefix("SKIPPED:") {
             let test = self.test.clone().unwrap_or_else(|| "?".to_owned());
@@ -120,6 +143,8 @@ test result: FAILED. 2 passed; 1 failed; 4 ignored; 0 measured; 0 filtered out; 
         let skip = Skip { test: "a::plays".to_owned(), reason: "jackd is not installed".to_owned() };
         assert_eq!(scanner.skips, [skip]);
         assert_eq!((scanner.passed, scanner.failed, scanner.ignored, scanner.ran()), (2, 1, 4, 1));
+        let failure = Failure { test: "a::fails".to_owned(), output: vec!["assertion failed".to_owned(), String::new()] };
+        assert_eq!(scanner.failures, [failure]);
         assert!(shown.contains(&"assertion failed") && !shown.contains(&"noise"), "{shown:?}");
         assert!(shown.contains(&"test a::fails ... FAILED") && !shown.contains(&"test a::quiet ... ok"));
     }

@@ -79,6 +79,10 @@ pub fn run_tests(command: &mut Command, name: &str, scanner: &mut Scanner) -> Re
 
 fn report(scanner: &Scanner) {
     println!("\n== summary");
+    // Again at the end: between a failure and the summary lie thousands of lines.
+    for failure in &scanner.failures {
+        println!("FAILED: {}\n    {}", failure.test, failure.output.join("\n    ").trim_end());
+    }
     if scanner.ignored > 0 {
         println!("{} tests are marked #[ignore] and did not run", scanner.ignored);
     }
