@@ -5,7 +5,9 @@ mod support;
 use std::collections::BTreeMap;
 
 use omega_session::edit::*;
-use omega_session::{ApplyError, CreateOptions, Document, Edit, OpenOptions, Project, TrackId, TrackKind};
+use omega_session::{
+    ApplyError, CreateOptions, DeviceId, Document, Edit, OpenOptions, ParamTarget, Project, TrackId, TrackKind,
+};
 use proptest::prelude::*;
 use support::{Dice, edit, furnish, verb};
 
@@ -184,6 +186,25 @@ proptest! {
             assert_eq!(document.take_notices(), []);
         });
     }
+}
+
+/// The view is brought up to date where it changed: that as many devices came as went must not hide that others did.
+#[test]
+fn a_lane_goes_and_comes_back_with_its_device_while_another_takes_its_place() {
+    let mut document = memory();
+    let (bass, gone) = (TrackId::new("bass").unwrap(), DeviceId::new("d2").unwrap());
+    let lane = ParamTarget::Device(gone.clone(), "threshold".into());
+    document.apply(LaneAdd::new(lane.clone())).unwrap();
+    let before = document.project();
+    let swap: [Edit; 2] = [DeviceRemove { id: gone }.into(), DeviceAdd::new(bass, "omega.gain").into()];
+    document.apply_group("swap", &swap).unwrap();
+    assert!(document.project().lane_of(&lane).is_none());
+    assert_text_gives_project(&document);
+    let after = document.project();
+    document.undo().unwrap().unwrap();
+    assert_eq!(document.project().to_text(), before.to_text());
+    document.redo().unwrap().unwrap();
+    assert_eq!(document.project().to_text(), after.to_text());
 }
 
 #[test]

@@ -127,8 +127,8 @@ impl State {
             let section = segments.next().unwrap_or_default();
             touched.insert((section, segments.next().unwrap_or_default()));
         }
-        let shape = Shape::of(&self.view);
         let mut all = false;
+        let mut lanes = false;
         let mut session = false;
         let mut extra = BTreeSet::new();
         macro_rules! dispatch {
@@ -137,6 +137,7 @@ impl State {
                     match *section {
                         $(stringify!($section) => {
                             let Ok(id) = key.parse::<crate::model::$id>() else { continue };
+                            let shown = self.view.$section().contains_key(&id);
                             let old = self.stored.things.$remove(&id);
                             unbury(&id, &mut self.stored.buried);
                             let value = self.thing(section, key);
@@ -159,6 +160,7 @@ impl State {
                                 Thing::Nothing => all |= old.is_some() && bears(section),
                             }
                             self.stored.$update(&mut self.view, &id);
+                            lanes |= has_lanes(section) && shown != self.view.$section().contains_key(&id);
                         })*
                         "session" => session = true,
                         section => drop(extra.insert(section)),
@@ -172,7 +174,7 @@ impl State {
         }
         if all {
             self.stored.update_all(&mut self.view);
-        } else if shape != Shape::of(&self.view) {
+        } else if lanes {
             let lanes: Vec<_> = self.stored.things.lanes().keys().cloned().collect();
             lanes.iter().for_each(|id| self.stored.update_lane(&mut self.view, id));
         }
@@ -227,14 +229,9 @@ impl Default for State {
     }
 }
 
-/// What lanes hang on.
-#[derive(PartialEq)]
-struct Shape(usize, usize);
-
-impl Shape {
-    fn of(view: &Project) -> Self {
-        Self(view.devices().len(), view.sends().len())
-    }
+/// Whether lanes come and go with things of this section.
+fn has_lanes(section: &str) -> bool {
+    matches!(section, "devices" | "sends")
 }
 
 /// Whether things of all kinds hang on those of this section.
