@@ -288,7 +288,9 @@ fn levels_give_the_same_bytes() {
         let buf = &samples[length % 6..][..length];
         let (peak, sum) = scalar().peak_and_sum_squares(buf);
         let exact: f64 = buf.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
-        assert!((sum - exact).abs() <= exact * 1e-12);
+        // In single precision a square below the least normal number may be lost.
+        let lost = f64::from(f32::MIN_POSITIVE) * buf.len() as f64;
+        assert!((sum - exact).abs() <= exact * 1e-6 + lost, "{sum} for {exact}");
         assert_eq!(peak, buf.iter().fold(0.0, |peak: f32, x| peak.max(x.abs())));
         for kernels in vector_levels() {
             let (other_peak, other_sum) = kernels.peak_and_sum_squares(buf);

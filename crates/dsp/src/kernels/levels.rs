@@ -10,6 +10,12 @@ const MAGNITUDE: u32 = 0x7fff_ffff;
 /// Number of partial sums of [`Kernels::add_squares`]: enough to hide the latency of an addition.
 pub const PARTIAL_SUMS: usize = 16;
 
+/// Samples whose squares are added in single precision: eight to a partial sum.
+const STRIP: usize = 256;
+
+/// Number of single-precision partial sums in a strip: four vectors hide the latency of an addition.
+const STRIP_SUMS: usize = 32;
+
 /// Sums of squares, one for each residue of the frame modulo [`PARTIAL_SUMS`]; their total is [`fold_squares`].
 pub type PartialSums = [f64; PARTIAL_SUMS];
 
@@ -28,14 +34,14 @@ impl Kernels {
         );
     }
 
-    /// The peak and the sum of squares in one call; the order of the sum is that of [`Kernels::add_squares`] with phase 0,
-    /// folded by [`fold_squares`].
+    /// The peak and the sum of squares, in one pass: what a meter on every track needs, in half the time of exact sums.
+    ///
+    /// Squares are added in single precision within strips of 256 samples, and strips in double precision: the sum is within
+    /// 10⁻⁶ of the exact one (4·10⁻⁶ dB). Magnitudes below 10⁻¹⁹ may count as nothing and those above 10¹⁹ give infinity;
+    /// NaN in any sample gives NaN.
     #[must_use]
     pub fn peak_and_sum_squares(self, buf: &[f32]) -> (f32, f64) {
-        let mut totals = [0.0; PARTIAL_SUMS];
-        let sums = &mut totals;
-        let peak = dispatch!(self.level, peak_and_squares, (sums: &mut PartialSums, buf: &[f32]) -> f32);
-        (peak, fold_squares(&totals))
+        dispatch!(self.level, peak_and_squares, (buf: &[f32]) -> (f32, f64))
     }
 
     /// Whether all samples are +0 or −0; true for an empty buffer.
@@ -68,6 +74,19 @@ pub fn fold_squares(sums: &PartialSums) -> f64 {
     }
 }
 
+/// The sum of a strip's partial sums, in a fixed order: by halves.
+fn fold_strip(sums: &[f32; STRIP_SUMS]) -> f64 {
+    let mut sums = *sums;
+    let mut count = STRIP_SUMS;
+    while count > 1 {
+        count /= 2;
+        let (low, high) = sums.split_at_mut(count);
+        low.iter_mut().zip(high).for_each(|(a, b)| *a += *b);
+    }
+    let [sum, ..] = sums;
+    f64::from(sum)
+}
+
 /// The partial sum of an absolute frame.
 fn lane(frame: u64) -> usize {
     #[allow(clippy::cast_possible_truncation, reason = "less than 16")]
@@ -77,7 +96,7 @@ fn lane(frame: u64) -> usize {
 }
 
 mod scalar {
-    use super::{MAGNITUDE, PartialSums, lane, one_at_a_time};
+    use super::{MAGNITUDE, PartialSums, STRIP, STRIP_SUMS, fold_strip, lane, one_at_a_time};
 
     pub fn peak(buf: &[f32]) -> f32 {
         let mut peak = 0.0;
@@ -99,9 +118,16 @@ mod scalar {
         }
     }
 
-    pub fn peak_and_squares(sums: &mut PartialSums, buf: &[f32]) -> f32 {
-        add_squares(sums, buf, 0);
-        peak(buf)
+    pub fn peak_and_squares(buf: &[f32]) -> (f32, f64) {
+        let mut total = 0.0;
+        for strip in buf.chunks(STRIP) {
+            let mut sums = [0.0; STRIP_SUMS];
+            for samples in strip.chunks(STRIP_SUMS) {
+                sums.iter_mut().zip(samples).for_each(|(sum, x)| *sum += one_at_a_time(*x) * *x);
+            }
+            total += fold_strip(&sums);
+        }
+        (peak(buf), total)
     }
 
     pub fn is_silent(buf: &[f32]) -> bool {
@@ -114,7 +140,10 @@ mod scalar {
 }
 
 mod vector {
-    use super::{Lanes, MAGNITUDE, PARTIAL_SUMS, PartialSums, WIDTH, Wide, lane};
+    use super::{Lanes, MAGNITUDE, PARTIAL_SUMS, PartialSums, STRIP, STRIP_SUMS, WIDTH, Wide, fold_strip, lane};
+
+    /// Vectors that hold the partial sums of a strip.
+    const VECTORS: usize = STRIP_SUMS / WIDTH;
 
     /// The larger one; `b` where `a` is NaN.
     #[inline(always)]
@@ -170,26 +199,31 @@ mod vector {
 
     /// Both in one pass: a meter is on every track.
     #[inline(always)]
-    pub fn peak_and_squares<V: Lanes>(sums: &mut PartialSums, buf: &[f32]) -> f32 {
-        let (pairs, rest) = buf.as_chunks::<PARTIAL_SUMS>();
-        let mut peaks = [V::splat(0.0); 2];
-        if let [low, high] = sums.as_chunks_mut::<WIDTH>().0 {
-            let (mut low_sums, mut high_sums) = (V::Wide::load(low), V::Wide::load(high));
-            for pair in pairs {
-                if let [x, y] = pair.as_chunks::<WIDTH>().0 {
-                    let (x, y) = (V::load(x), V::load(y));
+    pub fn peak_and_squares<V: Lanes>(buf: &[f32]) -> (f32, f64) {
+        let (mut peak, mut total) = (0.0, 0.0);
+        for strip in buf.chunks(STRIP) {
+            let (groups, rest) = strip.as_chunks::<STRIP_SUMS>();
+            let (mut peaks, mut sums) = ([V::splat(0.0); VECTORS], [V::splat(0.0); VECTORS]);
+            for group in groups {
+                let places = peaks.iter_mut().zip(&mut sums);
+                for ((peak, sum), chunk) in places.zip(group.as_chunks::<WIDTH>().0) {
+                    let x = V::load(chunk);
                     // The new sample first: a NaN leaves the peak alone.
-                    peaks = [x.abs().max(peaks[0]), y.abs().max(peaks[1])];
-                    let (x, y) = (x.widen(), y.widen());
-                    low_sums = low_sums + x * x;
-                    high_sums = high_sums + y * y;
+                    *peak = x.abs().max(*peak);
+                    *sum = *sum + x * x;
                 }
             }
-            low_sums.store(low);
-            high_sums.store(high);
+            let [a, b, c, d] = peaks;
+            peak = larger(largest(a.max(b).max(c.max(d))), peak);
+            let mut partial = [0.0; STRIP_SUMS];
+            partial.as_chunks_mut().0.iter_mut().zip(sums).for_each(|(place, sum)| sum.store(place));
+            for (sum, x) in partial.iter_mut().zip(rest) {
+                *sum += x * x;
+                peak = larger(x.abs(), peak);
+            }
+            total += fold_strip(&partial);
         }
-        super::scalar::add_squares(sums, rest, 0);
-        rest.iter().fold(largest(peaks[0].max(peaks[1])), |peak, x| larger(x.abs(), peak))
+        (peak, total)
     }
 
     #[inline(always)]
