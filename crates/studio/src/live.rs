@@ -126,7 +126,8 @@ impl Player {
 
     /// Goes over to other hardware, or to the same anew: after it went away, changed its rate, or failed. The engine goes on where
     /// it stood, with all that it was doing. If the old hardware does not let go of it (a server that hangs), another is made for
-    /// `project` and brought to the same place; only tails of effects are lost then.
+    /// `project` and brought to the same place; only tails of effects are lost then. A recording ends:
+    /// [`RecordStatus::cut_off`](crate::RecordStatus::cut_off).
     ///
     /// # Errors
     /// [`PlayError`]; nothing is lost, and it may be tried again.
@@ -134,6 +135,7 @@ impl Player {
         self.plug.pull();
         let session = project.sample_rate().hz();
         let prepared = plug::prepare(config, session)?;
+        self.cut_off();
         let cycle = match self.plug.take_callback() {
             Some(cycle) => cycle,
             None => Box::new(self.rebuild(project, root)?),

@@ -30,8 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[command(after_help = "Examples:\n  omega record Song.omega --track Vocals --from '9|1|0' --count-in 2\n  \
                   omega record Song.omega --punch '17|1|0..25|1|0' --pre-roll 2\n  \
                   omega record Song.omega --loop '1|1|0..9|1|0' --metronome\n  omega record Song.omega --seconds 10 --json\n\n\
-                  Ctrl-C ends the recording; all that was heard until then is kept. Each pass of a loop becomes a clip, and the \
-                  last whole one is heard. Takes are written into the session as they come: after a crash, \
+                  Ctrl-C ends the recording; all that was heard until then is kept. Each pass of a loop becomes a take, and the \
+                  last whole one is heard; so does what is recorded over something, which is kept as a take itself (`omega \
+                  takes`). Takes are written into the session as they come: after a crash, \
                   `omega unfinished` shows what is there, and `--recover` puts it into the session.")]
 pub struct Record {
     /// The session
@@ -48,7 +49,7 @@ pub struct Record {
     /// Record only within this part of the time line [default: the session's punch range, where that is on]
     #[arg(long, value_name = "A..B", allow_hyphen_values = true, conflicts_with_all = ["to"])]
     punch: Option<String>,
-    /// Repeat a part of the time line; each pass becomes a clip [default: the session's loop, where that is on]
+    /// Repeat a part of the time line; each pass becomes a take [default: the session's loop, where that is on]
     #[arg(long = "loop", value_name = "A..B", allow_hyphen_values = true, conflicts_with_all = ["to"])]
     looped: Option<String>,
     /// Let the metronome count so many bars before the time line rolls
@@ -213,8 +214,9 @@ impl Record {
                 .collect();
             let clips: Vec<_> = kept.clips.iter().map(ToString::to_string).collect();
             let silenced: Vec<_> = kept.silenced.iter().map(ToString::to_string).collect();
-            output
-                .json(&json!({"takes": takes, "clips": clips, "silenced": silenced, "problems": problems}))?;
+            let passes: Vec<_> = kept.takes.iter().map(ToString::to_string).collect();
+            output.json(&json!({"takes": takes, "clips": clips, "passes": passes, "silenced": silenced,
+                "problems": problems}))?;
         } else {
             for take in &takes {
                 let seconds = take.frames as f64 / f64::from(take.log.rate.max(1));
@@ -228,6 +230,13 @@ impl Record {
                     "{}: {seconds:.1} s in {} clip(s){lost}",
                     plain(&take.log.name),
                     take.log.stretches.len()
+                ));
+            }
+            if !kept.takes.is_empty() {
+                output.say(format_args!(
+                    "{} take(s), of which the last whole one is heard: omega takes {}",
+                    kept.takes.len(),
+                    self.session.display()
                 ));
             }
             kept.clips.iter().try_for_each(|clip| output.print(clip))?;

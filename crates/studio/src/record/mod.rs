@@ -7,6 +7,7 @@
 //! 4. [`Player::finish_recording`] gives the finished takes, and [`Studio::keep_takes`](crate::Studio::keep_takes) their places in
 //!    the session.
 
+mod passes;
 mod place;
 
 use std::ops::Range;
@@ -44,7 +45,7 @@ pub struct RecordRequest {
     pub pre_roll: i64,
     /// Let the metronome count for so many frames while the time line stands.
     pub count_in: i64,
-    /// Wrap here: each pass becomes a clip.
+    /// Wrap here: each pass becomes a take.
     pub looped: Option<LoopRange>,
 }
 
@@ -101,6 +102,9 @@ pub struct RecordStatus {
     /// Frames that the hardware let pass without a callback since it began: what was played then is missing, and all behind
     /// it is in its place on the time line of the engine.
     pub hardware_lost: i64,
+    /// The hardware was opened anew while it lasted, which ended it: all that had come in is kept, what was heard within the last
+    /// round trip had not.
+    pub cut_off: bool,
     /// A take for each track.
     pub takes: Vec<TakeStatus>,
 }
@@ -116,11 +120,16 @@ pub(crate) struct Recording {
     ends: i64,
     /// What the hardware had dropped before.
     lost_before: i64,
+    /// See [`RecordStatus::cut_off`], with what the hardware that is gone had dropped.
+    cut_off: Option<i64>,
 }
 
 impl Recording {
     /// Follows the engine, of which the tapes lag behind by `lag` frames.
     pub fn follow(&mut self, status: EngineStatus, lag: u32) {
+        if self.cut_off.is_some() {
+            return;
+        }
         // Whoever looks seldom finds that several things have happened.
         if self.state == RecordState::Waiting && status.recorded_until > self.since {
             self.state = RecordState::Rolling;
@@ -184,8 +193,14 @@ impl Player {
         } else {
             self.sound_mut().conductor.set_record(Some(range));
         }
-        self.recording =
-            Some(Recording { recorder, state: RecordState::Waiting, since, ends: 0, lost_before });
+        self.recording = Some(Recording {
+            recorder,
+            state: RecordState::Waiting,
+            since,
+            ends: 0,
+            lost_before,
+            cut_off: None,
+        });
         Ok(())
     }
 
@@ -217,8 +232,27 @@ impl Player {
     #[must_use]
     pub fn recording(&self) -> Option<RecordStatus> {
         let recording = self.recording.as_ref()?;
-        let hardware_lost = self.stats().lost.saturating_sub(recording.lost_before);
-        Some(RecordStatus { state: recording.state, hardware_lost, takes: recording.recorder.status() })
+        let lost = self.stats().lost.saturating_sub(recording.lost_before);
+        let hardware_lost = recording.cut_off.unwrap_or(lost);
+        let cut_off = recording.cut_off.is_some();
+        Some(RecordStatus {
+            state: recording.state,
+            hardware_lost,
+            cut_off,
+            takes: recording.recorder.status(),
+        })
+    }
+
+    /// Ends a recording because the hardware is not what it was: what comes in from now on came another way, so that its place
+    /// is not known. The time line rolls on.
+    pub(crate) fn cut_off(&mut self) {
+        let lost = self.stats().lost;
+        if let Some(recording) = self.recording.as_mut().filter(|recording| recording.cut_off.is_none()) {
+            recording.cut_off = Some(lost.saturating_sub(recording.lost_before));
+            recording.state = RecordState::Done;
+            self.stop_recording();
+            self.take_reels_out();
+        }
     }
 
     /// Completes the files, whatever the state: before it is [`RecordState::Done`] the end is missing, which is right only when the
@@ -227,6 +261,11 @@ impl Player {
     pub fn finish_recording(&mut self) -> Vec<Finished> {
         self.stop_recording();
         let Some(recording) = self.recording.take() else { return Vec::new() };
+        self.take_reels_out();
+        recording.recorder.finish()
+    }
+
+    fn take_reels_out(&mut self) {
         let nodes: Vec<_> = self
             .sound_mut()
             .lowered()
@@ -235,7 +274,6 @@ impl Player {
         for node in nodes {
             self.sound_mut().conductor.exchange(node, Box::new(Reel(None)));
         }
-        recording.recorder.finish()
     }
 }
 

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use omega_media::record::{FinishedTake, Stretch};
 use omega_session::document::ApplyError;
-use omega_session::edit::{ClipAdd, ClipMute, ClipSplit, Edit, MediaAdd, TrackAdd};
-use omega_session::model::{ClipId, MediaId, MediaOrigin, Project, TrackId, TrackKind};
-use omega_time::{Frames, TimePoint};
+use omega_session::edit::{ClipAdd, ClipSplit, ClipTake, CompSet, Edit, MediaAdd, TakeAdd, TrackAdd};
+use omega_session::model::{ClipId, CompId, MediaId, MediaOrigin, Project, TakeId, TrackId, TrackKind};
+use omega_time::{Frames, TimePoint, TimeRange};
+
+use super::passes::{Span, end, heard, lay_over, overlap, passes, spare_the_ends};
 
 /// Why takes have no place in the session yet. Their files are in its folder, and are offered again.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +27,9 @@ pub struct Kept {
     pub clips: Vec<ClipId>,
     /// The media that they play.
     pub media: Vec<MediaId>,
-    /// Clips that were there before and are silent now where something was recorded over them: whole, or a part of them.
+    /// The new takes that the clips are in, one for each pass; none where nothing lay there and nothing was repeated.
+    pub takes: Vec<TakeId>,
+    /// Clips that were there before and are not heard now where something was recorded over them: whole, or a part of them.
     pub silenced: Vec<ClipId>,
 }
 
@@ -39,15 +43,15 @@ pub(crate) struct Placed {
 /// Gives each take its place: its audio goes into the pool, and each of its stretches becomes a clip where it was recorded, on
 /// its track (on a new one if that is gone).
 ///
-/// Where stretches of a take overlap (passes of a loop) the last whole one is heard and the others are muted. What lay on
-/// the track before is muted where something heard was recorded over it; it is split there, and not touched elsewhere.
+/// Where nothing lay and no pass lies over another these are clips of the track itself. Else each pass becomes a take of the
+/// track, the comp lets the last whole one be heard where it was recorded, and the clips of the track that it lies over become a
+/// take as well, heard wherever nothing was recorded. All of them can be chosen again.
 pub(crate) fn place(project: &Project, takes: &[FinishedTake]) -> Placed {
     let mut placing = Placing {
         project,
         out: Placed::default(),
         pool: project.media().keys().cloned().collect(),
-        tracks: project.tracks().keys().cloned().collect(),
-        clips: project.clips().keys().cloned().collect(),
+        ids: BTreeSet::new(),
     };
     for take in takes {
         placing.take(take);
@@ -59,8 +63,22 @@ struct Placing<'a> {
     project: &'a Project,
     out: Placed,
     pool: BTreeSet<MediaId>,
-    tracks: BTreeSet<TrackId>,
-    clips: BTreeSet<ClipId>,
+    /// Ids that are given already.
+    ids: BTreeSet<String>,
+}
+
+/// A clip on the time line.
+#[derive(Clone, Debug)]
+struct Part {
+    id: ClipId,
+    start: i64,
+    end: i64,
+}
+
+impl Part {
+    fn meets(&self, from: i64, to: i64) -> bool {
+        self.start < to && from < self.end
+    }
 }
 
 impl Placing<'_> {
@@ -71,27 +89,192 @@ impl Placing<'_> {
             self.out.edits.push(self.media_add(take, &media).into());
         }
         self.out.kept.media.push(media.clone());
-        let heard = heard(&take.log.stretches);
-        let spans: Vec<(i64, i64)> =
-            heard.iter().map(|s| (s.position, s.position.saturating_add(s.frames))).collect();
-        self.silence(&track, &spans);
-        let before = self.project.clips_on(&track).count();
-        for (number, stretch) in (before + 1..).zip(&take.log.stretches) {
-            let id = self.clip_id(&format!("{media}/{track}/{}/{}", stretch.at, stretch.position));
-            let add = ClipAdd {
-                id: Some(id.clone()),
-                length: Some(Frames(stretch.frames)),
-                offset: Frames(stretch.at),
-                name: format!("{} {number}", short(&take.log.name)),
-                ..ClipAdd::new(track.clone(), media.clone(), TimePoint::Absolute(Frames(stretch.position)))
-            };
-            self.out.edits.push(add.into());
-            if !heard.contains(stretch) {
-                self.out.edits.push(ClipMute { id: id.clone(), on: true }.into());
+        let stretches = &take.log.stretches;
+        if !overlap(stretches) && !self.lies_there(&track, stretches) {
+            for stretch in stretches {
+                self.clip(take, &media, &track, stretch, None);
             }
-            self.out.kept.clips.push(id);
+            return;
+        }
+        let heard = heard(stretches);
+        self.note_silenced(&track, &heard);
+        let mut comp = self.comp_of(&track);
+        self.make_way(&track, &heard, &mut comp);
+        for pass in passes(stretches) {
+            let made = self.new_take(&track, &format!("{media}/{:?}", pass.first()));
+            for stretch in pass {
+                self.clip(take, &media, &track, stretch, Some(&made));
+            }
+            for stretch in heard.iter().filter(|stretch| pass.contains(stretch)) {
+                lay_over(&mut comp, &made, stretch.position, end(stretch));
+            }
+            self.out.kept.takes.push(made);
+        }
+        spare_the_ends(&mut comp);
+        for span in comp.iter().filter(|span| span.fresh) {
+            self.comp_set(span);
         }
     }
+
+    /// A stretch becomes a clip.
+    fn clip(
+        &mut self,
+        take: &FinishedTake,
+        media: &MediaId,
+        track: &TrackId,
+        stretch: &Stretch,
+        of: Option<&TakeId>,
+    ) {
+        let id = self.clip_id(&format!("{media}/{track}/{}/{}", stretch.at, stretch.position));
+        let number = self.project.clips_on(track).count() + self.out.kept.clips.len() + 1;
+        let add = ClipAdd {
+            id: Some(id.clone()),
+            take: of.cloned(),
+            length: Some(Frames(stretch.frames)),
+            offset: Frames(stretch.at),
+            name: format!("{} {number}", short(&take.log.name)),
+            ..ClipAdd::new(track.clone(), media.clone(), TimePoint::Absolute(Frames(stretch.position)))
+        };
+        self.out.edits.push(add.into());
+        self.out.kept.clips.push(id);
+    }
+
+    fn new_take(&mut self, track: &TrackId, seed: &str) -> TakeId {
+        let project = self.project;
+        let id = self
+            .fresh(TakeId::PREFIX, seed, |id| TakeId::new(id).ok().filter(|id| project.take(id).is_none()));
+        self.out.edits.push(TakeAdd { id: Some(id.clone()), ..TakeAdd::new(track.clone()) }.into());
+        id
+    }
+
+    fn comp_set(&mut self, span: &Span) {
+        let project = self.project;
+        let seed = format!("{}/{}/{}", span.take, span.from, span.to);
+        let id = self.fresh(CompId::PREFIX, &seed, |id| {
+            CompId::new(id).ok().filter(|id| project.comp_span(id).is_none())
+        });
+        let range = TimeRange::Absolute { start: Frames(span.from), end: Frames(span.to) };
+        let set =
+            CompSet { id: Some(id), fade: Some(Frames(span.fade)), ..CompSet::new(span.take.clone(), range) };
+        self.out.edits.push(set.into());
+    }
+
+    // --- What was there -------------------------------------------------------------------------------------------
+
+    /// Whether something that could be heard, or takes, lie where it was recorded.
+    fn lies_there(&self, track: &TrackId, stretches: &[Stretch]) -> bool {
+        let parts = self.parts(track, |clip| !clip.mute);
+        stretches.iter().any(|stretch| parts.iter().any(|part| part.meets(stretch.position, end(stretch))))
+    }
+
+    /// Clips of a track that are as asked.
+    fn parts(&self, track: &TrackId, wanted: impl Fn(&omega_session::model::Clip) -> bool) -> Vec<Part> {
+        let map = self.project.tempo_map();
+        let clips = self.project.clips_on(track).filter(|(_, clip)| wanted(clip));
+        let part = |(id, clip): (&ClipId, &std::sync::Arc<omega_session::model::Clip>)| {
+            let start = map.frame_of(clip.position).0;
+            Part { id: id.clone(), start, end: start.saturating_add(clip.length.0) }
+        };
+        clips.map(part).collect()
+    }
+
+    fn note_silenced(&mut self, track: &TrackId, heard: &[Stretch]) {
+        let over = |from: Frames, to: Frames| {
+            heard.iter().any(|stretch| from.0 < end(stretch) && stretch.position < to.0)
+        };
+        let before = self.project.heard_on(track);
+        let silenced = before.into_iter().filter(|part| !part.muted && over(part.start, part.end));
+        let silenced: BTreeSet<ClipId> = silenced.map(|part| part.clip).collect();
+        self.out.kept.silenced.extend(silenced);
+    }
+
+    /// The comp of a track as it is.
+    fn comp_of(&self, track: &TrackId) -> Vec<Span> {
+        let map = self.project.tempo_map();
+        let spans = self.project.comp_on(track).map(|(_, span)| {
+            let from = map.frame_of(span.start).0;
+            let (take, to, fade) = (span.take.clone(), from.saturating_add(span.length.0), span.fade.0);
+            Span { take, from, to, fade, fresh: false }
+        });
+        let mut spans: Vec<Span> = spans.collect();
+        spans.sort_by_key(|span| span.from);
+        spans
+    }
+
+    /// Clips of the track itself that something was recorded over become a take, heard where they were heard. One that lies over
+    /// a comp is split, so that what is heard of both elsewhere stays.
+    fn make_way(&mut self, track: &TrackId, heard: &[Stretch], comp: &mut Vec<Span>) {
+        let under = |part: &Part| heard.iter().any(|stretch| part.meets(stretch.position, end(stretch)));
+        let parts: Vec<Part> = self
+            .parts(track, |clip| clip.take.is_none() && !clip.mute)
+            .into_iter()
+            .filter(|part| under(part))
+            .collect();
+        if parts.is_empty() {
+            return;
+        }
+        let seed: Vec<&str> = parts.iter().map(|part| part.id.as_str()).collect();
+        let earlier = self.new_take(track, &format!("earlier/{}", seed.join("/")));
+        let mut spans: Vec<(i64, i64)> = Vec::new();
+        for part in parts {
+            if comp.iter().any(|span| part.meets(span.from, span.to)) {
+                for middle in self.cut_out(part, heard) {
+                    self.into_take(middle, &earlier);
+                }
+            } else {
+                spans.push((part.start, part.end));
+                self.into_take(part.id, &earlier);
+            }
+        }
+        spans.sort_unstable();
+        for (from, to) in spans {
+            match comp.last_mut().filter(|last| last.take == earlier && from <= last.to) {
+                Some(last) => last.to = last.to.max(to),
+                None => comp.push(Span { take: earlier.clone(), from, to, fade: 0, fresh: true }),
+            }
+        }
+        comp.sort_by_key(|span| span.from);
+    }
+
+    fn into_take(&mut self, id: ClipId, take: &TakeId) {
+        self.out.edits.push(ClipTake { id, take: Some(take.clone()) }.into());
+    }
+
+    /// Splits a clip where something heard begins and ends; gives the parts under it.
+    fn cut_out(&mut self, part: Part, heard: &[Stretch]) -> Vec<ClipId> {
+        let (mut left, mut under) = (vec![part], Vec::new());
+        for stretch in heard {
+            let (from, to) = (stretch.position, end(stretch));
+            for part in std::mem::take(&mut left) {
+                if !part.meets(from, to) {
+                    left.push(part);
+                    continue;
+                }
+                let mut middle = part.id.clone();
+                if part.start < from {
+                    let right = self.split(&middle, from);
+                    left.push(Part { id: middle, start: part.start, end: from });
+                    middle = right;
+                }
+                if to < part.end {
+                    let right = self.split(&middle, to);
+                    left.push(Part { id: right, start: to, end: part.end });
+                }
+                under.push(middle);
+            }
+        }
+        under
+    }
+
+    /// Splits a clip and gives the right part.
+    fn split(&mut self, id: &ClipId, at: i64) -> ClipId {
+        let right = self.clip_id(&format!("{id}/{at}"));
+        let at = TimePoint::Absolute(Frames(at));
+        self.out.edits.push(ClipSplit { id: id.clone(), at, right: Some(right.clone()) }.into());
+        right
+    }
+
+    // --- Tracks, media, names -------------------------------------------------------------------------------------
 
     fn track(&mut self, take: &FinishedTake, media: &MediaId) -> TrackId {
         let is_audio =
@@ -99,22 +282,17 @@ impl Placing<'_> {
         if let Some(id) = TrackId::new(&take.log.track).ok().filter(is_audio) {
             return id;
         }
-        let mut salt = 0;
-        loop {
-            let hash = blake3::hash(format!("{media}/{}/{salt}", take.log.track).as_bytes()).to_hex();
-            match TrackId::new(&format!("{}-{}", TrackId::PREFIX, &hash[..12])) {
-                Ok(id) if self.tracks.insert(id.clone()) => {
-                    let add = TrackAdd {
-                        id: Some(id.clone()),
-                        channels: u16::try_from(take.log.channels).ok(),
-                        ..TrackAdd::new(TrackKind::Audio, short(&take.log.name))
-                    };
-                    self.out.edits.push(add.into());
-                    return id;
-                }
-                _ => salt += 1,
-            }
-        }
+        let project = self.project;
+        let id = self.fresh(TrackId::PREFIX, &format!("{media}/{}", take.log.track), |id| {
+            TrackId::new(id).ok().filter(|id| project.track(id).is_none())
+        });
+        let add = TrackAdd {
+            id: Some(id.clone()),
+            channels: u16::try_from(take.log.channels).ok(),
+            ..TrackAdd::new(TrackKind::Audio, short(&take.log.name))
+        };
+        self.out.edits.push(add.into());
+        id
     }
 
     fn media_add(&self, take: &FinishedTake, id: &MediaId) -> MediaAdd {
@@ -131,93 +309,28 @@ impl Placing<'_> {
         }
     }
 
-    /// Mutes what is heard on a track within spans of the time line.
-    fn silence(&mut self, track: &TrackId, spans: &[(i64, i64)]) {
-        let map = self.project.tempo_map();
-        let mut parts: Vec<(ClipId, i64, i64)> = self
-            .project
-            .clips_on(track)
-            .filter(|(_, clip)| !clip.mute)
-            .map(|(id, clip)| {
-                let start = map.frame_of(clip.position).0;
-                (id.clone(), start, start + clip.length.0)
-            })
-            .collect();
-        for &(from, to) in spans {
-            for (id, start, end) in std::mem::take(&mut parts) {
-                if end <= from || to <= start {
-                    parts.push((id, start, end));
-                    continue;
-                }
-                let mut middle = id.clone();
-                if start < from {
-                    middle = self.split(&middle, from);
-                    parts.push((id, start, from));
-                }
-                if to < end {
-                    let right = self.split(&middle, to);
-                    parts.push((right, to, end));
-                }
-                self.out.edits.push(ClipMute { id: middle.clone(), on: true }.into());
-                self.out.kept.silenced.push(middle);
-            }
-        }
-    }
-
-    /// Splits a clip and gives the right part.
-    fn split(&mut self, id: &ClipId, at: i64) -> ClipId {
-        let right = self.clip_id(&format!("{id}/{at}"));
-        let at = TimePoint::Absolute(Frames(at));
-        self.out.edits.push(ClipSplit { id: id.clone(), at, right: Some(right.clone()) }.into());
-        right
+    fn clip_id(&mut self, seed: &str) -> ClipId {
+        let project = self.project;
+        self.fresh(ClipId::PREFIX, seed, |id| ClipId::new(id).ok().filter(|id| project.clip(id).is_none()))
     }
 
     /// An id that nothing has, the same for the same session and take.
-    fn clip_id(&mut self, seed: &str) -> ClipId {
-        let mut salt = 0;
+    fn fresh<Id>(&mut self, prefix: &str, seed: &str, free: impl Fn(&str) -> Option<Id>) -> Id {
+        let mut salt = 0_u32;
         loop {
             let hash = blake3::hash(format!("{seed}/{salt}").as_bytes()).to_hex();
-            match ClipId::new(&format!("{}-{}", ClipId::PREFIX, &hash[..12])) {
-                Ok(id) if self.clips.insert(id.clone()) => return id,
-                _ => salt += 1,
+            let text = format!("{prefix}-{}", &hash[..12]);
+            if let Some(id) = free(&text).filter(|_| !self.ids.contains(&text)) {
+                self.ids.insert(text);
+                return id;
             }
+            salt += 1;
         }
     }
-}
-
-/// The stretches that are heard: of those that overlap the last one that is as long as any, or the last one that does not
-/// overlap a longer one.
-fn heard(stretches: &[Stretch]) -> Vec<Stretch> {
-    let overlap = |a: &Stretch, b: &Stretch| {
-        a.position < b.position.saturating_add(b.frames) && b.position < a.position.saturating_add(a.frames)
-    };
-    let hidden = |index: usize, one: &Stretch| {
-        stretches.iter().enumerate().any(|(other_index, other)| {
-            let wins =
-                if other.frames == one.frames { other_index > index } else { other.frames > one.frames };
-            other_index != index && overlap(one, other) && wins
-        })
-    };
-    stretches.iter().enumerate().filter(|(index, one)| !hidden(*index, one)).map(|(_, one)| *one).collect()
 }
 
 /// A name that leaves room for a number.
 fn short(name: &str) -> &str {
     let end = name.char_indices().nth(200).map_or(name.len(), |(end, _)| end);
     name.get(..end).filter(|name| !name.is_empty()).unwrap_or("Take")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_passes_that_overlap_the_last_whole_one_is_heard() {
-        let stretch = |at, position, frames| Stretch { at, position, frames };
-        let passes = [stretch(0, 100, 50), stretch(50, 100, 50), stretch(100, 100, 20), stretch(120, 900, 5)];
-        assert_eq!(heard(&passes), [passes[1], passes[3]]);
-        let punched = [stretch(0, 0, 10), stretch(10, 10, 90)];
-        assert_eq!(heard(&punched), punched);
-        assert!(heard(&[]).is_empty());
-    }
 }

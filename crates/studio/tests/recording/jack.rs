@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use omega_audio_io::testing::JackServer;
-use omega_audio_io::{Backend, Connect, IoBlock, StreamConfig, open};
+use omega_audio_io::{Backend, Connect, IoBlock, StreamConfig, VirtualClock, open};
 use omega_dsp::simd::Level;
 use omega_media::record::FinishedTake;
 use omega_media::{Depth, Format, Writer, stream};
@@ -218,4 +218,41 @@ fn calibration_finds_an_unknown_delay_and_a_recorded_click_lands_on_its_frame() 
         });
         assert!(done, "period {period}: the machine drops frames all the time");
     }
+}
+
+/// The engine stays with the server that hangs, so another takes its place; what was recorded is kept.
+#[test]
+fn a_server_that_hangs_ends_a_recording_which_is_kept() {
+    let Some(server) = JackServer::start_or_skip(48_000, 256) else { return };
+    let root = tempfile::tempdir().expect("a folder");
+    let studio = session(root.path(), 48_000, 1, 1);
+    let project = studio.project();
+    let mut player = open_player(&studio, &config(&server, "hangs", 1, 2));
+    let until = Instant::now() + PATIENCE;
+    while !player.prepare_to_record(&project, studio.root()).expect("it can") {
+        assert!(Instant::now() < until, "it never gets ready");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let request = RecordRequest { from: Some(0), ..RecordRequest::default() };
+    player.record(&project, studio.root(), &request).expect("it begins");
+    while player.recording().is_some_and(|status| status.takes[0].frames < 10_000) {
+        assert!(Instant::now() < until, "nothing is recorded");
+        player.poll();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    server.signal("STOP").expect("kill");
+    let clock = VirtualClock::new();
+    let other =
+        StreamConfig { backend: Backend::Virtual(clock.clone()), inputs: 1, ..StreamConfig::default() };
+    player.reopen(&project, studio.root(), &other).expect("the clock is there");
+    assert_eq!(
+        player.recording().map(|status| (status.state, status.cut_off)),
+        Some((RecordState::Done, true))
+    );
+    clock.run_frames(9_600);
+    assert!(player.status().rolling, "it rolls on");
+    let finished = player.finish_recording().remove(0).expect("finished").expect("something is in it");
+    assert!(finished.frames >= 10_000 && finished.log.lost() == 0, "{finished:?}");
+    assert_eq!(read(&media(&studio, &finished))[0].len() as i64, finished.frames);
+    player.close();
 }

@@ -16,10 +16,12 @@ use omega_media::record::{FinishedTake, TakeStatus};
 use omega_media::stream;
 use omega_rt::guard::CountingAllocator;
 use omega_session::CreateOptions;
-use omega_session::edit::{Edit, MetronomeSet, TrackAdd, TrackArm, TrackInput, TrackMonitor};
-use omega_session::model::{Monitor, Output, TrackId, TrackKind};
-use omega_studio::{Offline, Player, RecordRequest, RecordState, RenderRequest, Streaming, Studio, render};
-use omega_time::SampleRate;
+use omega_session::edit::{CompTake, Edit, MetronomeSet, TrackAdd, TrackArm, TrackInput, TrackMonitor};
+use omega_session::model::{Monitor, Output, TakeId, TrackId, TrackKind};
+use omega_studio::{
+    Kept, LoopRange, Offline, Player, RecordRequest, RecordState, RenderRequest, Streaming, Studio, render,
+};
+use omega_time::{Frames, SampleRate, TimePoint};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -159,29 +161,147 @@ fn what_is_recorded_is_what_a_render_of_it_gives() {
     assert_eq!(*studio.project(), *before, "one step");
 }
 
+/// Records `samples` on the first track as asked, and gives them their places.
+fn pass(studio: &mut Studio, samples: Vec<f32>, request: &RecordRequest) -> Kept {
+    let (clock, mut player) = player(studio, 1, 0);
+    let frames = samples.len();
+    clock.feed(vec![samples]);
+    player.record(&studio.project(), studio.root(), request).expect("it begins");
+    clock.run_frames(frames);
+    let takes = finish(&clock, &mut player);
+    player.close();
+    studio.keep_takes(&takes).expect("kept")
+}
+
+/// Lets a take be heard all over.
+fn choose(studio: &mut Studio, take: &TakeId) {
+    let choice = CompTake { id: None, take: take.clone(), fade: Some(Frames(0)) };
+    studio.apply("choose", &[choice.into()]).expect("applied");
+}
+
 #[test]
-fn what_lay_there_is_silent_where_something_is_recorded_over_it_and_sounds_elsewhere() {
+fn what_is_punched_in_is_heard_there_and_what_lay_there_is_a_take_that_can_be_chosen_again() {
     let root = tempfile::tempdir().expect("a folder");
     let mut studio = session(root.path(), 48_000, 1, 1);
-    let mut pass = |value: f32, request: &RecordRequest| {
-        let (clock, mut player) = player(&studio, 1, 0);
-        clock.feed(vec![vec![value; 100_000]]);
-        player.record(&studio.project(), studio.root(), request).expect("it begins");
-        clock.run_frames(20_000);
-        let takes = finish(&clock, &mut player);
-        player.close();
-        studio.keep_takes(&takes).expect("kept")
-    };
-    pass(0.25, &RecordRequest { from: Some(0), ..RecordRequest::default() });
-    let request = RecordRequest { from: Some(0), punch: Some(5000..9000), ..RecordRequest::default() };
-    let kept = pass(0.5, &request);
-    assert_eq!((kept.clips.len(), kept.silenced.len()), (1, 1));
+    let kept =
+        pass(&mut studio, vec![0.25; 20_000], &RecordRequest { from: Some(0), ..RecordRequest::default() });
+    assert_eq!((kept.takes.len(), studio.project().takes().len()), (0, 0), "alone it is a clip");
+    let before = studio.project();
+    let level = rendered(&studio, 0..1)[0][0] / 0.25;
+    let punch = RecordRequest { from: Some(0), punch: Some(5000..9000), ..RecordRequest::default() };
+    let kept = pass(&mut studio, vec![0.5; 20_000], &punch);
+    assert_eq!((kept.clips.len(), kept.takes.len(), kept.silenced.len()), (1, 1, 1));
     let rows = rendered(&studio, 0..20_000);
-    let level = rows[0][0] / 0.25;
     for (frame, sample) in rows[0].iter().enumerate() {
-        let wanted = if (5000..9000).contains(&frame) { 0.5 } else { 0.25 } * level;
-        assert_eq!(*sample, wanted, "frame {frame}");
+        match frame {
+            0..5000 | 9000.. => assert_eq!(*sample, 0.25 * level, "frame {frame}"),
+            5480..8520 => assert_eq!(*sample, 0.5 * level, "frame {frame}"),
+            // Both are there where they cross, with equal power.
+            _ => assert!((0.25 * level..0.6 * level).contains(sample), "frame {frame}: {sample}"),
+        }
     }
+    let takes: Vec<TakeId> = studio.project().takes_of(&id("t0")).map(|(id, _)| id.clone()).collect();
+    let [earlier, new] = &takes[..] else { panic!("{takes:?}") };
+    assert_eq!(*new, kept.takes[0]);
+    choose(&mut studio, earlier);
+    assert!(rendered(&studio, 0..20_000)[0].iter().all(|sample| *sample == 0.25 * level), "as it was");
+    choose(&mut studio, new);
+    assert_eq!(rendered(&studio, 0..20_000)[0][7000], 0.5 * level);
+    // A second punch, over the edge of the first: what is there are takes already.
+    let again = RecordRequest { from: Some(0), punch: Some(8000..12_000), ..RecordRequest::default() };
+    let kept = pass(&mut studio, vec![0.125; 20_000], &again);
+    assert_eq!((kept.takes.len(), studio.project().takes().len()), (1, 3));
+    let row = rendered(&studio, 0..20_000).remove(0);
+    let heard: Vec<f32> = [2000, 7000, 10_000, 15_000].map(|frame: usize| row[frame] / level).into();
+    assert_eq!(heard, [0.25, 0.5, 0.125, 0.25]);
+    for _ in 0..4 {
+        studio.undo().expect("undone");
+    }
+    assert_eq!(*studio.project(), *before, "each recording is one step");
+}
+
+#[test]
+fn passes_of_a_loop_become_takes_and_the_last_whole_one_is_heard() {
+    let root = tempfile::tempdir().expect("a folder");
+    let mut studio = session(root.path(), 48_000, 1, 1);
+    let empty = studio.project();
+    let values = [0.125, 0.25, 0.5, 0.75];
+    // The last pass is broken off in the middle.
+    let fed = (0..21_000).map(|frame| values[frame / 6000]).collect();
+    let request =
+        RecordRequest { from: Some(1000), looped: LoopRange::new(1000, 7000), ..RecordRequest::default() };
+    let kept = pass(&mut studio, fed, &request);
+    assert_eq!((kept.clips.len(), kept.takes.len(), kept.silenced.len()), (4, 4, 0));
+    let project = studio.project();
+    let names: Vec<&str> = project.takes_of(&id("t0")).map(|(_, take)| take.name.as_str()).collect();
+    assert_eq!(names, ["Take 1", "Take 2", "Take 3", "Take 4"]);
+    let spans: Vec<_> =
+        project.comp_on(&id("t0")).map(|(_, span)| (span.take.clone(), span.start, span.length)).collect();
+    let start = TimePoint::Absolute(Frames(1000));
+    assert_eq!(spans, [(kept.takes[2].clone(), start, Frames(6000))], "one span");
+    let row = rendered(&studio, 1000..7000).remove(0);
+    assert!(row.iter().all(|sample| *sample == row[0]), "nothing is faded, the first frame neither");
+    let level = row[0] / 0.5;
+    for (take, value) in kept.takes.iter().zip(values) {
+        choose(&mut studio, take);
+        let row = rendered(&studio, 1000..7000).remove(0);
+        assert!((row[2999] - value * level).abs() < 1e-6, "{take}: {}", row[2999]);
+        // Only the last is half a pass; behind it what was chosen before goes on.
+        let behind = if value == 0.75 { 0.5 } else { value };
+        assert!((row[3001] - behind * level).abs() < 1e-6, "{take}: {}", row[3001]);
+    }
+    for _ in 0..5 {
+        studio.undo().expect("undone");
+    }
+    assert_eq!(*studio.project(), *empty, "one step");
+}
+
+#[test]
+fn other_hardware_ends_a_recording_which_is_kept_and_the_time_line_rolls_on() {
+    let root = tempfile::tempdir().expect("a folder");
+    let mut studio = session(root.path(), 48_000, 1, 1);
+    let lag = 500;
+    let (clock, mut player) = player(&studio, 1, lag);
+    clock.feed(vec![vec![0.25; 100_000]]);
+    let request = RecordRequest { from: Some(0), ..RecordRequest::default() };
+    let project = studio.project();
+    player.record(&project, studio.root(), &request).expect("it begins");
+    clock.run_frames(40_000);
+    clock.shut_down("pulled out");
+    let other = VirtualClock::new();
+    other.offer_rate(Some(96_000));
+    other.feed(vec![vec![0.75; 200_000]]);
+    let config =
+        StreamConfig { backend: Backend::Virtual(other.clone()), inputs: 1, ..StreamConfig::default() };
+    player.reopen(&project, studio.root(), &config).expect("it opens");
+    let status = player.recording().expect("it is not finished");
+    assert_eq!((status.state, status.cut_off), (RecordState::Done, true));
+    let stood = player.status().position;
+    other.run_frames(20_000);
+    player.poll();
+    let status = player.status();
+    assert!(status.rolling && status.position > stood + 9000, "{status:?}");
+    assert_eq!(player.recording().map(|status| status.state), Some(RecordState::Done));
+    let takes: Vec<FinishedTake> =
+        player.finish_recording().into_iter().filter_map(|one| one.expect("finished")).collect();
+    // What was heard in the last round trip never came in.
+    assert_eq!(takes[0].frames, 40_000 - lag);
+    assert!(
+        read(&media(&studio, &takes[0]))[0].iter().all(|sample| *sample == 0.25),
+        "from the first hardware"
+    );
+    studio.keep_takes(&takes).expect("kept");
+    // On the other hardware it can be recorded anew.
+    let until = Instant::now() + PATIENCE;
+    while !player.prepare_to_record(&studio.project(), studio.root()).expect("it can") {
+        assert!(Instant::now() < until, "it never gets ready");
+        other.run(1);
+    }
+    player.record(&studio.project(), studio.root(), &request).expect("it begins");
+    assert_eq!(player.recording().map(|status| status.cut_off), Some(false));
+    other.run_frames(20_000);
+    assert_eq!(finish(&other, &mut player).len(), 1);
+    player.close();
 }
 
 /// Thirty-two tracks for three minutes: a counter on each of them, and every value of it is there.
