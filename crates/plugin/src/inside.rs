@@ -14,7 +14,7 @@ use crate::state::PluginState;
 /// The plugin's timers and wishes are looked at so often.
 const TICK: Duration = Duration::from_millis(8);
 /// How long the audio thread may take to give a runner back.
-const RETURNING: Duration = Duration::from_secs(2);
+const RETURNING: Duration = Duration::from_secs(10);
 /// A plugin that had to be made anew so often is given up.
 const ATTEMPTS: u32 = 4;
 

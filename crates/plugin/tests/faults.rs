@@ -12,11 +12,12 @@
 mod common;
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use common::{LIVE, LONG, Plugs, Rig, bits, largest_step, noise, options, worker};
-use omega_plugin::{FADE, Pace, Plugin, PluginNews, PluginProcessor, Trouble, Way};
+use omega_plugin::{FADE, Pace, Plugin, PluginNews, Trouble, Way};
 use omega_processor::Status;
-use omega_testplugs::{GAIN, Kind};
+use omega_testplugs::{GAIN, Kind, TRIGGER};
 
 /// The gain in decibels that the plugin is given, and what it is as a factor.
 const DB: f32 = -6.4;
@@ -116,11 +117,14 @@ fn a_plugin_that_panics_or_refuses_comes_back() {
 fn a_plugin_that_is_too_slow_is_not_waited_for() {
     let plugs = Plugs::new();
     let mut rig = playing(&plugs, Kind::Slow, worker());
+    // It takes ten times as long as there is.
+    rig.pace = (Duration::from_millis(2), false);
     rig.values[1] = 1.0;
     let late = rig.plugin.late();
     let (mut heard, _) = rig.level_until(LEVEL, |rig, _| rig.plugin.late() > late + 50);
     assert_eq!(heard.last(), Some(&LEVEL), "its input is heard");
     rig.values[1] = 0.0;
+    rig.pace.1 = true;
     let (more, news) = rig.level_until(LEVEL, |rig, _| !rig.plugin.is_bypassed());
     heard.extend(more);
     let (more, _) = rig.level_until(LEVEL, |_, _| true);
@@ -157,9 +161,11 @@ fn a_plugin_that_hangs_in_saving_gives_its_last_state() {
     let known = rig.plugin.save().unwrap();
     assert_eq!(known.values[0], (GAIN, f64::from(DB)));
     rig.values[1] = 1.0;
-    for _ in 0..20 {
-        rig.level(LEVEL);
-    }
+    let mut in_time = 0;
+    rig.level_until(LEVEL, |rig, _| {
+        in_time = if rig.plugin.is_bypassed() { 0 } else { in_time + 1 };
+        in_time > 20 && rig.plugin.values().is_ok_and(|values| values.contains(&(TRIGGER, 1.0)))
+    });
     assert_eq!(rig.plugin.save(), Ok(known), "what was saved before is better than nothing");
     rig.values[1] = 0.0;
     rig.level_until(LEVEL, |rig, _| !rig.plugin.is_bypassed() && rig.plugin.save().is_ok());
@@ -185,19 +191,7 @@ fn an_instrument_that_crashes_is_silent_until_it_is_back() {
     let mut options = options(worker(), LIVE);
     // Without an input of the track there is nothing to be heard in place of the plugin.
     options.config.inputs = 0;
-    let (plugin, processor): (Plugin, PluginProcessor) = Plugin::open(&location, &options, None).unwrap();
-    let values = plugin.info().params.iter().map(|param| param.value as f32).collect();
-    let mut rig = Rig {
-        plugin,
-        processor,
-        values,
-        clock: 0,
-        line: None,
-        side: false,
-        events: Vec::new(),
-        statuses: Vec::new(),
-        latencies: Vec::new(),
-    };
+    let mut rig = Rig::with(Plugin::open(&location, &options, None).unwrap());
     rig.values[1] = 1.0;
     let (heard, _) = rig.level_until(0.25, |_, news| news.contains(&PluginNews::Trouble(Trouble::Crashed)));
     assert!(heard.iter().all(|sample| *sample == 0.0));
@@ -253,7 +247,7 @@ fn workers_end_with_their_host_however_it_ends() {
     let until = std::time::Instant::now() + LONG;
     while children.iter().any(|child| is_running(*child)) {
         assert!(std::time::Instant::now() < until, "the worker outlived its host");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -280,6 +274,7 @@ fn sixteen_neighbours_do_not_hear_of_it() {
     let bad = plugs.location(Kind::Hangs);
     let run = |with_bad: bool| {
         let mut bad = with_bad.then(|| Rig::at(&bad, worker(), LIVE, None));
+        bad.iter_mut().for_each(|bad| bad.pace.1 = false);
         let mut good: Vec<Rig> =
             (0..16).map(|_| Rig::open(&plugs, Kind::Latency, Way::Inside, LIVE)).collect();
         let mut heard = vec![Vec::new(); 16];

@@ -254,10 +254,7 @@ fn latency_that_changes_is_told_and_the_sound_goes_on() {
         rig.noise(256, &[128]);
         assert_eq!(rig.latencies, [before + LATENCY]);
         assert_eq!(rig.processor.latency(), before + LATENCY);
-        while rig.plugin.is_bypassed() {
-            rig.noise(128, &[128]);
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
+        rig.noise_until_heard();
         let begin = rig.clock;
         let heard = rig.noise(4096, &[128]);
         let right = (0..)

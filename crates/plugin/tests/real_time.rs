@@ -103,8 +103,11 @@ fn a_seeded_allocation_in_the_scope_is_seen() {
     assert!(!scope.counts().is_clean());
 }
 
+/// Stretches that are looked at.
+const STRETCHES: usize = 20;
+
 /// Not a test of its own: what the next one runs under `strace`. It asks for the number of its parent's process where the
-/// stretch that is looked at begins and ends.
+/// each stretch that is looked at begins and ends.
 #[test]
 fn helper_that_plays_under_strace() {
     let Ok(file) = std::env::var("OMEGA_TEST_STRACE") else { return };
@@ -112,13 +115,17 @@ fn helper_that_plays_under_strace() {
     let mut rig = Rig::at(&location, worker(), Pace::Live { period: 256 }, None);
     play(&mut rig, 300, |_| {});
     let seeded = std::env::var("OMEGA_TEST_SEED").is_ok();
-    std::hint::black_box(std::os::unix::process::parent_id());
-    play(&mut rig, 2000, |n| {
-        if seeded && n == 1000 {
-            std::hint::black_box(std::fs::metadata("/seeded").is_ok());
-        }
-    });
-    std::hint::black_box(std::os::unix::process::parent_id());
+    for stretch in 0..STRETCHES {
+        // The worker has nothing to do, and sleeps.
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::hint::black_box(std::os::unix::process::parent_id());
+        play(&mut rig, 100, |n| {
+            if seeded && (stretch, n) == (10, 50) {
+                std::hint::black_box(std::fs::metadata("/seeded").is_ok());
+            }
+        });
+        std::hint::black_box(std::os::unix::process::parent_id());
+    }
 }
 
 /// System calls between the marks, by the thread that made them, without what they were given.
@@ -136,13 +143,24 @@ fn calls(plugs: &Plugs, seeded: bool) -> Vec<String> {
     }
     assert!(command.output().unwrap().status.success());
     let text = std::fs::read_to_string(&trace).unwrap();
-    // A worker asks for its host's number too: the thread is the one that asks twice.
+    // A worker asks for its host's number too: the thread is the one that asks twice for each stretch.
     let lines = || text.lines().filter_map(|line| line.split_once(' ').map(|(id, call)| (id, call.trim())));
     let asks = |of: &str| lines().filter(|(id, call)| *id == of && call.starts_with("getppid(")).count();
-    let thread = lines().map(|(id, _)| id).find(|id| asks(id) == 2).expect("the marks are there").to_owned();
-    let mine = lines().filter(|(id, _)| *id == thread).map(|(_, call)| call.to_owned());
-    let behind = mine.skip_while(|call| !call.starts_with("getppid(")).skip(1);
-    behind.take_while(|call| !call.starts_with("getppid(")).collect()
+    let thread = lines()
+        .map(|(id, _)| id)
+        .find(|id| asks(id) == 2 * STRETCHES)
+        .expect("the marks are there")
+        .to_owned();
+    let mut within = false;
+    let mut found = Vec::new();
+    for (_, call) in lines().filter(|(id, _)| *id == thread) {
+        match call.starts_with("getppid(") {
+            true => within = !within,
+            false if within => found.push(call.to_owned()),
+            false => {}
+        }
+    }
+    found
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn options(plugs: &Plugs) -> ScanOptions {
         folders: vec![plugs.folder().to_owned()],
         cache: Some(plugs.folder().join("cache/plugins.json")),
         fresh: false,
-        patience: Duration::from_secs(2),
+        patience: Duration::from_secs(5),
         program,
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::layout::{Head, Layout, head};
 use super::memory::SharedWords;
-use super::process::Worker;
+use super::process::{Patience, Worker};
 use super::remote::RemoteWire;
 use super::worker::Message;
 use crate::health::{Health, Trouble};
@@ -27,8 +27,11 @@ const TICK: Duration = Duration::from_millis(10);
 const LOADING: Duration = Duration::from_secs(20);
 /// How long it may take to answer its main thread.
 const ANSWERING: Duration = Duration::from_secs(10);
-/// How long it may take for one quantum while time is real, and while rendering.
+/// How long it may take for one quantum while time is real, and while rendering. All of these are times in which it was let
+/// run, if it wanted to: see [`Patience`].
 const HANGING: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(20));
+/// How long each part of a message may take to follow the one before it.
+const MESSAGE: Duration = Duration::from_secs(10);
 /// A plugin that had to be started so often within so long is given up.
 const ATTEMPTS: (usize, Duration) = (5, Duration::from_secs(30));
 /// A state that changed is fetched at most so often.
@@ -46,8 +49,8 @@ struct Keeper {
     memory: Option<(Arc<SharedWords>, std::os::fd::OwnedFd, Shape)>,
     /// When the worker was started in the last while.
     attempts: VecDeque<Instant>,
-    /// What the worker had served, and since when it has not served more although more was asked.
-    progress: (u32, Option<Instant>),
+    /// What the worker had served, and how long it has had to serve more, if more was asked.
+    progress: (u32, Option<Patience>),
     /// The state changed, and when it was fetched last.
     dirty: (bool, Instant),
 }
@@ -155,18 +158,8 @@ impl Keeper {
         self.call(command, bytes, LOADING).map_err(|error| match error {
             CallError::Late => format!("it was not loaded within {} s", LOADING.as_secs()),
             CallError::Broken => {
-                // The line breaks a moment before the end of the process can be seen.
-                let until = Instant::now() + Duration::from_secs(1);
-                loop {
-                    let how = self.worker.as_mut().and_then(Worker::ended).map(|end| end.to_string());
-                    if how.is_some() || Instant::now() > until {
-                        return format!(
-                            "it crashed: its worker {}",
-                            how.unwrap_or_else(|| "is mute".to_owned())
-                        );
-                    }
-                    std::thread::park_timeout(Duration::from_millis(2));
-                }
+                let how = self.worker.as_mut().and_then(Worker::ending).map(|end| end.to_string());
+                format!("it crashed: its worker {}", how.unwrap_or_else(|| "is mute".to_owned()))
             }
         })
     }
@@ -196,14 +189,16 @@ impl Keeper {
         if let (Command::Run(_), Some((_, file, _))) = (command, &self.memory) {
             worker.line.send_file(file)?;
         }
-        let until = Instant::now() + patience;
+        let mut waited = Patience::new(patience, worker);
         let mut told = Vec::new();
         let answer = loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || !worker.line.ready(left)? {
+            if waited.is_over(worker) {
                 break Err(CallError::Late);
             }
-            match worker.line.receive(left)? {
+            if !worker.line.ready(TICK)? {
+                continue;
+            }
+            match worker.line.receive(MESSAGE)? {
                 (Message::Answer(answer), bytes) => break Ok((answer, bytes)),
                 (Message::Told(news), _) => told.push(news),
             }
@@ -282,7 +277,7 @@ impl Keeper {
         for _ in 0..64 {
             match worker.line.ready(Duration::ZERO) {
                 Ok(false) => break,
-                Ok(true) => match worker.line.receive(Duration::from_millis(200)) {
+                Ok(true) => match worker.line.receive(MESSAGE) {
                     Ok((Message::Told(news), _)) => told.push(news),
                     // Nobody asked.
                     Ok((Message::Answer(_), _)) | Err(_) => broken = true,
@@ -312,14 +307,19 @@ impl Keeper {
     /// More was asked for than was served, and nothing was served for a while.
     fn hangs(&mut self) -> bool {
         let (served, submitted) = (self.served(), self.health.submitted.load(Ordering::Acquire));
-        let (before, since) = self.progress;
-        if served == submitted || served != before || since.is_none() {
-            let owed = served != submitted;
-            self.progress = (served, owed.then(Instant::now));
+        let (before, waited) = &mut self.progress;
+        let Some(worker) = self.worker.as_ref().filter(|_| served != submitted) else {
+            self.progress = (served, None);
             return false;
+        };
+        match waited {
+            Some(waited) if served == *before => waited.is_over(worker),
+            _ => {
+                let limit = if self.setup.offline { HANGING.1 } else { HANGING.0 };
+                self.progress = (served, Some(Patience::new(limit, worker)));
+                false
+            }
         }
-        let patience = if self.setup.offline { HANGING.1 } else { HANGING.0 };
-        since.is_some_and(|since| since.elapsed() > patience)
     }
 
     /// Fetches a state that changed.

@@ -11,6 +11,6 @@ mod worker;
 
 pub(crate) use keeper::keep;
 pub(crate) use line::Line;
-pub(crate) use process::Worker;
+pub(crate) use process::{Patience, Worker};
 pub(crate) use remote::RemoteWire;
 pub use worker::worker_main;

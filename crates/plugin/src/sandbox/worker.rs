@@ -34,6 +34,12 @@ pub(crate) enum Message {
 
 /// The plugin's timers and wishes are looked at so often.
 const TICK: Duration = Duration::from_millis(8);
+/// After so many quanta without a pause, because the host asks faster than time passes or was late, the audio thread makes
+/// one: the system counts the time that a real-time thread holds a processor from pause to pause, and this thread is
+/// ended for one quantum that takes too long, not for many.
+const BREATH: u32 = 16;
+/// A pause that is one in the eyes of the system.
+const PAUSE: Duration = Duration::from_micros(50);
 /// The host takes what it is sent within this time, or is gone.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -176,6 +182,7 @@ fn process(
     let (submitted, served_word) = (head(words, Head::Submitted), head(words, Head::Served));
     let (sleeping, waiting) = (head(words, Head::Sleeping), head(words, Head::Waiting));
     let mut served = served_word.load(Ordering::Acquire);
+    let mut without_pause = 0;
     while !stop.load(Ordering::Acquire) {
         if submitted.load(Ordering::Acquire) == served {
             sleeping.store(1, Ordering::SeqCst);
@@ -183,7 +190,13 @@ fn process(
                 sleep_on(submitted, served);
             }
             sleeping.store(0, Ordering::SeqCst);
+            without_pause = 0;
             continue;
+        }
+        without_pause += 1;
+        if live && without_pause > BREATH {
+            std::thread::sleep(PAUSE);
+            without_pause = 0;
         }
         layout.read_request(words, served, &mut request);
         runner.run(&mut request, &mut reply);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::FileScan;
 use crate::clap::{Acting, Instance, Role, describe_file};
 use crate::model::{MAX_PLUGINS, PluginInfo};
 use crate::plugin::WorkerProgram;
-use crate::sandbox::{Line, Worker};
+use crate::sandbox::{Line, Patience, Worker};
 use crate::service::Command;
 
 /// What the child says.
@@ -28,6 +28,8 @@ pub(crate) enum Said {
     Done,
 }
 
+/// How often it is looked whether a child has had its time.
+const TICK: Duration = Duration::from_millis(10);
 /// The host takes what it is sent within this time, or is gone.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -104,17 +106,19 @@ fn child(
     if worker.line.send(&command, &[], patience).is_err() {
         return Ok(Some(crashed(&mut worker)));
     }
-    let mut last = Instant::now();
+    let mut waited = Patience::new(patience, &worker);
     while !look.done {
-        let left = patience.saturating_sub(last.elapsed());
-        if !worker.line.ready(left)? {
-            return Ok(Some(format!("it did not answer within {} s", patience.as_secs_f32())));
+        if !worker.line.ready(TICK)? {
+            if waited.is_over(&worker) {
+                return Ok(Some(format!("it did not answer within {} s", patience.as_secs_f32())));
+            }
+            continue;
         }
         let Ok((said, _)) = worker.line.receive::<Said>(patience) else {
             return Ok(Some(crashed(&mut worker)));
         };
         // Every word is a step; a child that says the same again and again is not listened to for ever.
-        last = Instant::now();
+        waited = Patience::new(patience, &worker);
         match said {
             Said::Listed(listed) => {
                 look.listed = listed.into_iter().take(MAX_PLUGINS).map(PluginInfo::bounded).collect();
@@ -133,14 +137,8 @@ fn child(
 
 /// How the child ended. Its line breaks a moment before that can be seen.
 fn crashed(worker: &mut Worker) -> String {
-    let until = Instant::now() + Duration::from_secs(1);
-    loop {
-        if let Some(end) = worker.ended() {
-            return format!("it crashed: the process that looked at it {end}");
-        }
-        if Instant::now() > until {
-            return "it broke the line to the process that looked at it".to_owned();
-        }
-        std::thread::park_timeout(Duration::from_millis(1));
+    match worker.ending() {
+        Some(end) => format!("it crashed: the process that looked at it {end}"),
+        None => "it broke the line to the process that looked at it".to_owned(),
     }
 }

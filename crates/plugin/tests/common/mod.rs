@@ -94,7 +94,14 @@ pub struct Rig {
     pub events: Vec<(i64, omega_processor::EventKind)>,
     pub statuses: Vec<Status>,
     pub latencies: Vec<u32>,
+    /// How long a quantum lasts, and whether it lasts longer and longer for as long as the worker is late: on a machine that
+    /// has too much to do, it is in time in the end.
+    pub pace: (Duration, bool),
+    late: u32,
 }
+
+/// How long a quantum lasts at first, more or less, and at most.
+const PACE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(40));
 
 impl Rig {
     pub fn open(plugs: &Plugs, kind: Kind, way: Way, pace: Pace) -> Self {
@@ -106,7 +113,10 @@ impl Rig {
     }
 
     pub fn at(location: &Location, way: Way, pace: Pace, state: Option<PluginState>) -> Self {
-        let (plugin, processor) = Plugin::open(location, &options(way, pace), state).unwrap();
+        Self::with(Plugin::open(location, &options(way, pace), state).unwrap())
+    }
+
+    pub fn with((plugin, processor): (Plugin, PluginProcessor)) -> Self {
         let values = plugin.info().params.iter().map(|param| param.value as f32).collect();
         Self {
             plugin,
@@ -118,6 +128,8 @@ impl Rig {
             events: Vec::new(),
             statuses: Vec::new(),
             latencies: Vec::new(),
+            pace: (PACE.0, true),
+            late: 0,
         }
     }
 
@@ -177,7 +189,8 @@ impl Rig {
         let mut heard = Vec::new();
         loop {
             heard.extend_from_slice(&self.noise(128, &[128])[..128]);
-            if self.plugin.wait_for_news(Duration::from_millis(2)).is_some_and(|news| done(&news)) {
+            let lasts = self.lasts();
+            if self.plugin.wait_for_news(lasts).is_some_and(|news| done(&news)) {
                 return heard;
             }
             assert!(std::time::Instant::now() < until, "it did not happen");
@@ -186,13 +199,33 @@ impl Rig {
 }
 
 impl Rig {
+    /// Plays noise until it is heard through the plugin, after it was not.
+    pub fn noise_until_heard(&mut self) {
+        let until = std::time::Instant::now() + LONG;
+        while self.plugin.is_bypassed() {
+            self.noise(128, &[128]);
+            std::thread::sleep(self.lasts());
+            assert!(std::time::Instant::now() < until, "it was not in time for long enough");
+        }
+    }
+
     /// Plays a constant level, one quantum, and lets the time pass that it lasts, more or less.
     pub fn level(&mut self, level: f32) -> Vec<f32> {
         let (mut left, mut right) = (vec![level; 128], vec![level; 128]);
         self.block(&mut left, &mut right);
         assert_eq!(bits(&left), bits(&right));
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(self.lasts());
         left
+    }
+
+    /// How long the next quantum lasts.
+    fn lasts(&mut self) -> Duration {
+        let late = self.plugin.late();
+        if self.pace.1 && late != self.late {
+            self.pace.0 = (self.pace.0 * 5 / 4).min(PACE.1);
+        }
+        self.late = late;
+        self.pace.0
     }
 
     /// Plays a constant level until `done` says so of what there is to tell. Gives what was heard and what was told.
