@@ -30,7 +30,7 @@
 #![cfg_attr(rtsan, feature(sanitize))]
 
 mod backend;
-#[cfg(any(feature = "system", test))]
+#[cfg(any(feature = "system", feature = "testing", test))]
 mod bridge;
 mod callback;
 mod clock;
@@ -41,7 +41,7 @@ mod events;
 mod hardware;
 mod histogram;
 mod jack;
-#[cfg(any(feature = "system", test))]
+#[cfg(any(feature = "system", feature = "testing", test))]
 mod lock;
 mod memory;
 mod planar;

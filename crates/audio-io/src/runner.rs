@@ -141,7 +141,7 @@ fn real_time(callback: &mut dyn AudioCallback, io: &mut IoBlock<'_>) {
 
 /// Does work of a backend on the audio thread, before or after its callback, as the callback is called: with denormals off, and
 /// what must not happen counted.
-#[cfg(feature = "system")]
+#[cfg(any(feature = "system", feature = "testing"))]
 pub(crate) fn guarded(shared: &Shared, work: impl FnOnce()) {
     let denormals = FlushDenormals::enter();
     let scope = RtScope::enter();
@@ -155,7 +155,7 @@ pub(crate) fn guarded(shared: &Shared, work: impl FnOnce()) {
 }
 
 /// As [`real_time`], for work of a backend.
-#[cfg(feature = "system")]
+#[cfg(any(feature = "system", feature = "testing"))]
 #[cfg_attr(rtsan, sanitize(realtime = "nonblocking"))]
 fn real_time_work(work: impl FnOnce()) {
     work();

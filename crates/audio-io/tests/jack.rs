@@ -17,7 +17,7 @@ use omega_rt::guard::CountingAllocator;
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Nothing here takes nearly this long; a test that waits for it has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn config(server: &JackServer, client: &str) -> StreamConfig {
     StreamConfig {

@@ -13,6 +13,7 @@ use omega_audio_io::testing::{AlsaOnJack, JackServer, SINK, SoundServer};
 use omega_audio_io::{
     AudioCallback, Backend, Event, IoBlock, OpenError, Stream, StreamConfig, System, hardware, open, prepare,
 };
+use omega_rt::fifo::{Producer, fifo};
 use omega_rt::guard::CountingAllocator;
 use omega_signals as signals;
 
@@ -26,6 +27,11 @@ const PLAYING: &str = "it plays";
 /// The sine that is played, in hertz, and how loud.
 const FREQ: f64 = 440.0;
 const LEVEL: f32 = 0.25;
+/// Noise and distortion in decibels below which it is the sine that came back. The loops are young: what they come to is
+/// measured elsewhere, with clocks that are known.
+const GOOD: f64 = -40.0;
+/// Patience with a machine that does other things as well; nothing is measured by it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn inside() -> bool {
     std::env::var_os(INSIDE).is_some()
@@ -63,7 +69,7 @@ fn again(test: &str, environment: &[(&str, String)], meanwhile: impl FnOnce()) -
 /// Says that sound is on its way, for `again`.
 fn wait_until_it_plays(stream: &Stream) {
     let mut events = stream.events();
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + PATIENCE;
     while stream.stats().callbacks == 0 {
         assert!(Instant::now() < end, "it does not play: {:?}", events.poll());
         std::thread::yield_now();
@@ -71,11 +77,10 @@ fn wait_until_it_plays(stream: &Stream) {
     println!("{PLAYING}");
 }
 
-/// Plays a sine and keeps what it hears.
+/// Plays a sine and hands over what it hears.
 struct Loop {
     frame: i64,
-    heard: Vec<f32>,
-    kept: usize,
+    heard: Producer<f32>,
 }
 
 impl AudioCallback for Loop {
@@ -87,15 +92,21 @@ impl AudioCallback for Loop {
             io.outputs.iter_mut().filter_map(|output| output.get_mut(n)).for_each(|place| *place = sample);
         }
         self.frame += i64::try_from(io.frames).unwrap_or(0);
-        let room = &mut self.heard[self.kept..];
-        let input = io.inputs.first().copied().unwrap_or_default();
-        let count = input.len().min(room.len());
-        room[..count].copy_from_slice(&input[..count]);
-        self.kept += count;
+        // What nobody has fetched for seconds tears a hole, as a machine that stands still does.
+        let _ = self.heard.write_whole(io.inputs.first().copied().unwrap_or_default());
     }
 }
 
-/// Opens `system`, plays and hears for some seconds, and judges what came back.
+/// Frames that are judged at once.
+const PIECE: usize = 4096;
+
+/// Noise and distortion in decibels, and the level, of a piece of what was heard.
+fn judge(piece: &[f32], rate: u32) -> (f64, f64) {
+    let fit = signals::fit_sine(piece, FREQ, f64::from(rate));
+    (signals::db(fit.residual_rms / (fit.amplitude / std::f64::consts::SQRT_2)), fit.amplitude)
+}
+
+/// Opens `system`, plays and hears until what comes back is what was played, and judges it.
 fn round_trip(system: System, device: Option<&str>, input: Option<&str>, rate: u32) {
     let config = StreamConfig {
         backend: Backend::System(system),
@@ -108,14 +119,26 @@ fn round_trip(system: System, device: Option<&str>, input: Option<&str>, rate: u
         input_device: input.map(str::to_owned),
         ..StreamConfig::default()
     };
-    let callback = Loop { frame: 0, heard: vec![0.0; rate as usize * 8], kept: 0 };
+    let (heard, mut pieces) = fifo(rate as usize * 4);
+    let callback = Loop { frame: 0, heard };
     let stream = open(&config, Box::new(callback)).unwrap_or_else(|error| panic!("{error}"));
     println!("{:?}", stream.info());
     wait_until_it_plays(&stream);
     let mut events = stream.events();
-    let end = Instant::now() + Duration::from_secs(60);
-    while stream.stats().frames < i64::from(rate) * 8 && Instant::now() < end {
-        match events.wait(Duration::from_millis(200)) {
+    let end = Instant::now() + PATIENCE;
+    let (mut piece, mut best, mut since) = ([0.0; PIECE], (f64::INFINITY, 0.0), 0);
+    // A machine that stands still now and then tears holes, so one piece without is enough, and the best of a second after the
+    // first that is good enough is told. How soon it comes is not asked.
+    while since < rate as usize / PIECE {
+        assert!(Instant::now() < end, "nothing comes back as it was played: {best:?}, {:?}", stream.stats());
+        while pieces.read_whole(&mut piece) {
+            let (noise, level) = judge(&piece, rate);
+            if noise < best.0 {
+                best = (noise, level);
+            }
+            since += usize::from(best.0 < GOOD);
+        }
+        match events.wait(Duration::from_millis(20)) {
             Some(gone @ (Event::Shutdown { .. } | Event::CallbackFailed)) => panic!("{gone:?}"),
             Some(event) => println!("{event:?}"),
             None => {}
@@ -123,21 +146,14 @@ fn round_trip(system: System, device: Option<&str>, input: Option<&str>, rate: u
     }
     let (info, stats, latency) = (stream.info(), stream.stats(), stream.latency());
     println!("{stats:?}\n{latency:?} {:?}", info.latency);
-    assert!(stats.frames >= i64::from(rate) * 4, "it plays: {stats:?}");
     assert!(stats.violations.is_clean(), "{:?}", stats.violations);
     assert!(info.latency.input > 0, "the bridge tells what it delays");
     let callback: Box<dyn Any> = stream.stop().expect("the callback comes home");
     let callback = callback.downcast::<Loop>().expect("the same one");
-    let heard = &callback.heard[..callback.kept];
-    // A machine that stands still now and then tears holes; one piece without is enough.
-    let pieces = heard.chunks_exact(4096).map(|piece| {
-        let fit = signals::fit_sine(piece, FREQ, f64::from(rate));
-        (signals::db(fit.residual_rms / (fit.amplitude / std::f64::consts::SQRT_2)), fit.amplitude)
-    });
-    let (noise, level) = pieces.min_by(|a, b| a.0.total_cmp(&b.0)).expect("something was heard");
+    assert!(callback.frame >= i64::from(rate), "it plays: {} frames", callback.frame);
+    let (noise, level) = best;
     println!("{noise:.1} dB of noise and distortion at {level:.4}");
-    // The loops are young: what they come to is measured elsewhere, with clocks that are known.
-    assert!(noise < -40.0 && (level / f64::from(LEVEL) - 1.0).abs() < 0.01, "{noise:.1} dB at {level}");
+    assert!((level / f64::from(LEVEL) - 1.0).abs() < 0.01, "{noise:.1} dB at {level}");
 }
 
 #[test]
@@ -182,7 +198,7 @@ fn dies(system: System) {
     let stream = open(&config, Box::new(|_: &mut IoBlock<'_>| ())).expect("it opens");
     wait_until_it_plays(&stream);
     let mut events = stream.events();
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + PATIENCE;
     let told = loop {
         match events.wait(Duration::from_secs(1)) {
             Some(event @ (Event::Shutdown { .. } | Event::NoCallback { .. })) => break event,
@@ -191,7 +207,13 @@ fn dies(system: System) {
     };
     println!("{told:?}");
     assert!(stream.stop().is_some(), "the callback comes home");
-    let refused = prepare(&config).map(|_| ()).expect_err("there is no server any more");
+    // A busy machine may tell of silence before the server is gone.
+    let refused = loop {
+        match prepare(&config) {
+            Err(refused) => break refused,
+            Ok(_) => assert!(Instant::now() < end, "there is no server any more"),
+        }
+    };
     assert!(matches!(refused, OpenError::NoSystem { .. }), "{refused}");
 }
 
@@ -228,8 +250,9 @@ fn alsa_plays_and_hears_through_its_plugin_for_jack() {
     let Some(alsa) = AlsaOnJack::new_or_skip(&server) else { return };
     let told = again("alsa_plays_and_hears_through_its_plugin_for_jack", &alsa.environment(), || {
         // From what is played to what is heard, once both are there.
-        let end = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < end && !connect(&server) {
+        let end = Instant::now() + PATIENCE;
+        while !connect(&server) {
+            assert!(Instant::now() < end, "the plugin's ports are not there");
             std::thread::sleep(Duration::from_millis(100));
         }
     });

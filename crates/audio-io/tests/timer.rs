@@ -12,6 +12,9 @@ use omega_rt::guard::CountingAllocator;
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
+/// Patience with a machine that does other things as well; nothing is measured by it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 fn config(rate: u32, period: usize) -> StreamConfig {
     StreamConfig {
         backend: Backend::Timer,
@@ -22,7 +25,7 @@ fn config(rate: u32, period: usize) -> StreamConfig {
 }
 
 fn until_callbacks(stream: &Stream, count: u64) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while stream.stats().callbacks < count {
         assert!(Instant::now() < deadline, "in vain: {count} callbacks");
         std::thread::sleep(Duration::from_millis(2));
@@ -137,7 +140,7 @@ fn a_stall_is_told() {
     let config = StreamConfig { watchdog: Duration::from_millis(100), ..config(48_000, 480) };
     let stream = open(&config, Box::new(callback)).expect("a timer opens");
     let mut events = stream.events();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         assert!(Instant::now() < deadline, "in vain: a stall");
         if let Some(Event::NoCallback { waited }) = events.wait(Duration::from_secs(1)) {
@@ -158,8 +161,8 @@ fn stopping_does_not_wait_for_a_distant_deadline() {
         assert!(stream.stop().is_some());
         begun.elapsed()
     };
-    // A busy machine may delay one of them.
-    assert!((0..3).any(|_| stopping_took() < period / 2));
+    // A busy machine may delay some of them.
+    assert!((0..30).any(|_| stopping_took() < period / 2));
 }
 
 #[test]

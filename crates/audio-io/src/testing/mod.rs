@@ -1,4 +1,4 @@
-//! A JACK server of one's own, and other sound systems, for tests (feature `testing`).
+//! A JACK server of one's own, other sound systems, and the bridge between two clocks by itself, for tests (feature `testing`).
 //!
 //! ```no_run
 //! # use omega_audio_io::testing::JackServer;
@@ -9,6 +9,7 @@
 //! };
 //! ```
 
+mod clocks;
 mod sound;
 
 use std::fs::{File, OpenOptions};
@@ -19,10 +20,14 @@ use std::time::{Duration, Instant};
 
 use crate::config::JackOptions;
 
+pub use clocks::{Capturing, Playing, clock_bridge};
 pub use sound::{AlsaOnJack, SINK, SoundServer};
 
 /// The JACK library keeps one server per process in global state, so tests of one program take turns.
 static TURN: Mutex<()> = Mutex::new(());
+
+/// Patience with a server that starts on a machine which does other things as well; nothing is measured by it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Test programs that may have a server at the same time. JACK 2 has room for eight servers on a machine.
 const SLOTS: usize = 4;
@@ -143,6 +148,19 @@ impl JackServer {
     /// # Errors
     /// `NotFound` if `jackd` is not installed; another error if it does not start or does not answer.
     pub fn start(rate: u32, period: usize) -> io::Result<Self> {
+        Self::start_with(rate, period, &[])
+    }
+
+    /// The same, of a server that waits in each cycle until all clients are done: one that is late never hands over half of
+    /// a period, or the one before.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_synchronous(rate: u32, period: usize) -> io::Result<Self> {
+        Self::start_with(rate, period, &["-S"])
+    }
+
+    fn start_with(rate: u32, period: usize, options: &[&str]) -> io::Result<Self> {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut slot = Slot::claim()?;
         // Servers that start at the same moment trip over each other's shared memory, so programs take turns too.
@@ -150,7 +168,9 @@ impl JackServer {
             File::create(std::env::temp_dir().join(format!("omega-test-{}-start.lock", user())))?;
         start_lock.lock()?;
         let child = Command::new("jackd")
-            .args(["-n", &slot.name, "-d", "dummy", "-r", &rate.to_string(), "-p", &period.to_string()])
+            .args(["-n", &slot.name])
+            .args(options)
+            .args(["-d", "dummy", "-r", &rate.to_string(), "-p", &period.to_string()])
             .env("JACK_NO_AUDIO_RESERVATION", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -158,7 +178,7 @@ impl JackServer {
             .spawn()?;
         slot.note(&child.id().to_string())?;
         let mut server = Self { child, slot, _turn: turn };
-        wait_until(Duration::from_secs(20), || server.answers())?;
+        wait_until(PATIENCE, || server.answers())?;
         Ok(server)
     }
 

@@ -4,9 +4,8 @@
 use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use super::{JackServer, wait_until};
+use super::{JackServer, PATIENCE, wait_until};
 
 /// What the sinks are called.
 pub const SINK: &str = "omega";
@@ -122,7 +121,7 @@ impl SoundServer {
     }
 
     fn wait(mut self, answers: impl Fn(&Self) -> io::Result<bool>) -> io::Result<Self> {
-        wait_until(Duration::from_secs(30), || {
+        wait_until(PATIENCE, || {
             if let Some(status) = self.child.try_wait()? {
                 return Err(io::Error::other(format!("it ended at once: {status}")));
             }

@@ -76,7 +76,8 @@ pub struct Record {
 
 /// When it ends by itself.
 struct Until {
-    limit: Option<Duration>,
+    /// After so many frames, counted where frames are counted: what the hardware drops is not among them.
+    limit: Option<i64>,
     end: Option<i64>,
 }
 
@@ -96,7 +97,7 @@ impl Record {
         let project = self.project(&studio)?;
         let map = project.tempo_map();
         let request = self.request(&project, &map)?;
-        let limit = self.seconds.map(|given| seconds("--seconds", given)).transpose()?;
+        let limit = self.seconds.map(|given| frames("--seconds", given, &map)).transpose()?;
         let end = request.punch.as_ref().filter(|_| request.looped.is_none()).map(|punch| punch.end);
         let end = end.filter(|end| *end < i64::MAX);
         let config = StreamConfig { inputs: inputs(&project), ..self.through.config() };
@@ -255,10 +256,12 @@ fn inputs(project: &Project) -> usize {
     used.flat_map(|track| &track.input).map(|input| usize::from(*input) + 1).max().unwrap_or(0)
 }
 
-/// Seconds from an option.
-fn seconds(option: &str, seconds: f64) -> Result<Duration, Failure> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| Failure::usage(format!("{option} {seconds}: give 0 or more seconds")))
+/// Frames from an option in seconds.
+fn frames(option: &str, seconds: f64, map: &TempoMap) -> Result<i64, Failure> {
+    let given = Duration::try_from_secs_f64(seconds)
+        .map_err(|_| Failure::usage(format!("{option} {seconds}: give 0 or more seconds")))?;
+    let frames = given.as_nanos().saturating_mul(map.rate().hz().into()) / 1_000_000_000;
+    Ok(i64::try_from(frames).unwrap_or(i64::MAX))
 }
 
 /// Waits a moment for what the hardware has to say; the failure if it is gone.
@@ -343,13 +346,13 @@ fn roll(
         let status = player.status();
         let Some(recording) = player.recording() else { break Ok(()) };
         if status.rolling && rolling.is_none() {
-            rolling = Some(Instant::now());
+            rolling = Some(status.time);
         }
         tell_problem(&recording, &mut problem, output);
         if live {
             draw(player, &names, &recording, &map);
         }
-        let over = until.limit.zip(rolling).is_some_and(|(limit, begun)| begun.elapsed() >= limit);
+        let over = until.limit.zip(rolling).is_some_and(|(limit, begun)| status.time - begun >= limit);
         let end = status.rolling && until.end.is_some_and(|end| status.position >= end);
         if over || end || stop.asked() || recording.state == RecordState::Done {
             break Ok(());

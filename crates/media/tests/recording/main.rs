@@ -1,19 +1,28 @@
 //! Takes: every frame in its place, files that open at every moment, and what is left after a kill or on a full disk.
 
-use std::io::{BufRead, BufReader, Write};
+#![cfg_attr(
+    not(unix),
+    allow(dead_code, unused_imports, reason = "processes are killed and limited on Unix only")
+)]
+
+#[cfg(unix)]
+mod full;
+#[cfg(unix)]
+mod kill;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use omega_media::record::{
-    FinishedTake, Recorder, RecorderConfig, Stretch, TakeSpec, discard, forget, recover, unfinished,
+    FinishedTake, Recorder, RecorderConfig, Stretch, TakeSpec, forget, recover, unfinished,
 };
 use omega_media::{open, read::FileKind};
 use omega_rt::tape::{TapeHead, tape};
 
 const RATE: u32 = 48_000;
 /// Patience with a machine that does other things as well; nothing is measured by it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn config(root: &Path) -> RecorderConfig {
     RecorderConfig::new(&root.join("recording"), &root.join("media"), RATE)
@@ -168,7 +177,7 @@ fn the_file_opens_at_every_moment() {
     assert_eq!(only(recorder.finish()).frames, 60_000);
 }
 
-/// Runs one of the tests below in a process of its own, with a folder to work in.
+/// Runs one of the tests of this program in a process of its own, with a folder to work in.
 fn child(test: &str, root: &Path) -> Command {
     // A file that may not grow is an error of the write then, as in the program itself.
     let mut command = Command::new("sh");
@@ -182,162 +191,6 @@ fn child(test: &str, root: &Path) -> Command {
 /// The folder to work in, in a process that [`child`] made.
 fn child_root() -> Option<PathBuf> {
     std::env::var_os("OMEGA_TEST_CHILD").map(PathBuf::from)
-}
-
-/// Records in real time until it is killed, and says how many frames were given to the tapes, and by how many milliseconds this
-/// machine let it oversleep lately.
-#[test]
-fn child_that_records() {
-    let Some(root) = child_root() else { return };
-    let (mut heads, mut specs) = (Vec::new(), Vec::new());
-    for number in 0..8 {
-        let (head, spec) = spec(&format!("trk-{number}"), 1 + number % 2, 4 * RATE as usize);
-        heads.push(head);
-        specs.push(spec);
-    }
-    let _recorder = Recorder::start(&config(&root), specs).expect("it starts");
-    let begun = Instant::now();
-    let mut out = std::io::stdout().lock();
-    let (mut given, mut late, mut woke) = (0i64, 0u128, Instant::now());
-    loop {
-        std::thread::sleep(Duration::from_millis(5));
-        late = (late * 19 / 20).max(woke.elapsed().as_millis().saturating_sub(5));
-        woke = Instant::now();
-        let due = i64::try_from(begun.elapsed().as_micros() * u128::from(RATE) / 1_000_000).expect("short");
-        let frames = usize::try_from(due - given).expect("time goes on");
-        heads.iter_mut().for_each(|head| record(head, given, frames));
-        given = due;
-        // Whoever is killed here has said it all.
-        writeln!(out, "GIVEN {given} {late}").and_then(|()| out.flush()).expect("somebody listens");
-    }
-}
-
-#[test]
-fn killed_at_any_moment_each_take_opens_and_at_most_a_tenth_of_a_second_is_missing() {
-    if cfg!(not(unix)) {
-        println!("SKIPPED: processes are killed on Unix only");
-        return;
-    }
-    let mut worst = 0;
-    for turn in 0..6u64 {
-        let root = tempfile::tempdir().expect("a folder");
-        let mut process = child("child_that_records", root.path()).spawn().expect("it starts");
-        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        // After so many words it is killed; what it said until then is all there is.
-        let until = 40 + (turn * 7919) % 90;
-        let (mut given, mut late, mut words) = (0i64, 0i64, 0);
-        for line in lines.map_while(Result::ok) {
-            let Some(rest) = line.split("GIVEN ").nth(1) else { continue };
-            let mut numbers = rest.split(' ').map(str::parse::<i64>);
-            if let (Some(Ok(frames)), Some(Ok(by))) = (numbers.next(), numbers.next()) {
-                (given, late) = (frames, by);
-            }
-            words += 1;
-            if words == until {
-                process.kill().expect("it lives");
-            }
-        }
-        process.wait().expect("it is over");
-        let (recording, media) = (root.path().join("recording"), root.path().join("media"));
-        let found = unfinished(&recording, &media).expect("read");
-        assert_eq!(found.len(), 8);
-        for take in &found {
-            assert_eq!(take.problem, None);
-            let rows = read(&take.file);
-            assert_eq!(check(&rows, &take.log.stretches, |_| false), take.frames);
-            let missing = given - take.frames;
-            // A machine that lets a sleeper oversleep lets a writer wait for as long.
-            let allowed = i64::from(RATE) / 10 + late * i64::from(RATE) / 1000;
-            assert!(missing <= allowed, "{missing} of {given} frames are missing; {late} ms late");
-            worst = worst.max(missing);
-            // And it can be recovered, frame by frame.
-            let recovered = recover(take, RATE, &media).expect("recovered").expect("it has frames");
-            assert_eq!(recovered.log.stretches, take.log.stretches);
-            assert_eq!(read(&media.join(&recovered.file_name)), rows);
-            assert!(take.file.exists(), "nothing is gone before it has its place");
-            discard(take).expect("discarded");
-        }
-        assert!(unfinished(&recording, &media).expect("read").is_empty());
-    }
-    println!("at most {worst} frames were missing");
-}
-
-/// Records onto a disk that is full for a while.
-#[test]
-fn child_on_a_full_disk() {
-    let Some(root) = child_root() else { return };
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let maximum = getrlimit(Resource::Fsize).maximum;
-        let set = |current| setrlimit(Resource::Fsize, Rlimit { current, maximum }).expect("set");
-        let (mut head, one) = spec("trk-1", 1, 20_000);
-        let recorder = Recorder::start(&config(&root), vec![one]).expect("it starts");
-        set(Some(100_000));
-        let mut position = 0;
-        wait("the disk is full, and it is said", || {
-            record(&mut head, position, 500);
-            position += 500;
-            recorder.status()[0].problem.is_some()
-        });
-        let problem = recorder.status()[0].problem.clone().unwrap_or_default();
-        assert!(problem.contains("may not grow"), "{problem}");
-        // The tape fills up, and some is lost.
-        record(&mut head, position, 40_000);
-        position += 40_000;
-        let file = recorder.status()[0].file.clone();
-        let frames = i64::try_from(read(&file)[0].len()).expect("short");
-        check(&read(&file), &[Stretch { at: 0, position: 0, frames }], |_| false);
-        if std::env::var_os("OMEGA_STAYS_FULL").is_some() {
-            let error = recorder.finish().pop().expect("one").expect_err("it cannot be finished");
-            assert_eq!(error.frames, u64::try_from(frames).expect("positive"));
-            assert!(error.to_string().contains("recover"), "{error}");
-            println!("STAYED");
-            return;
-        }
-        set(maximum);
-        wait("it goes on", || recorder.status()[0].problem.is_none());
-        record(&mut head, position, 3000);
-        let take = only(recorder.finish());
-        let lost = take.log.lost();
-        assert!(lost > 0, "the tape was short enough");
-        let there = take.log.stretches.last().expect("one");
-        assert_eq!(there.position + there.frames, position + 3000, "the end is in its place");
-        let rows = read(&root.join("media").join(&take.file_name));
-        let holes = take.log.holes.clone();
-        check(&rows, &take.log.stretches, |at| {
-            holes.iter().any(|hole| (hole.at..hole.at + hole.frames).contains(&at))
-        });
-        println!("WENT ON");
-    }
-}
-
-fn said(command: &mut Command) -> String {
-    let output = command.output().expect("it runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    text
-}
-
-#[test]
-fn a_disk_that_is_full_is_said_at_once_loses_nothing_written_and_writing_goes_on_when_there_is_room() {
-    if cfg!(not(unix)) {
-        println!("SKIPPED: limits on files are set on Unix only");
-        return;
-    }
-    let root = tempfile::tempdir().expect("a folder");
-    let text = said(child("child_on_a_full_disk", root.path()).stderr(Stdio::piped()));
-    assert!(text.contains("WENT ON"), "{text}");
-    let root = tempfile::tempdir().expect("a folder");
-    let text =
-        said(child("child_on_a_full_disk", root.path()).env("OMEGA_STAYS_FULL", "1").stderr(Stdio::piped()));
-    assert!(text.contains("STAYED"), "{text}");
-    // What was written is found and recovered afterwards.
-    let (recording, media) = (root.path().join("recording"), root.path().join("media"));
-    let found = unfinished(&recording, &media).expect("read");
-    let take = recover(&found[0], RATE, &media).expect("recovered").expect("it has frames");
-    assert!(take.frames > 20_000, "{}", take.frames);
-    check(&read(&media.join(&take.file_name)), &take.log.stretches, |_| false);
 }
 
 #[test]
