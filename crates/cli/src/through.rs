@@ -106,7 +106,7 @@ impl Watch {
             }
             Event::PeriodChanged { period } => {
                 output.say(format_args!("note: the hardware goes on with {period} frames at once"));
-                return Ok(());
+                return Ok(studio.period_changed(player, period)?);
             }
             Event::Rerouted => {
                 output.say("note: the system took the sound to other hardware, where it goes on");

@@ -128,6 +128,45 @@ fn a_plugin_that_is_missing_passes_the_sound_on_and_keeps_what_is_known_of_it() 
 }
 
 #[test]
+fn a_preset_is_listed_loaded_heard_and_undone() {
+    let stage = Stage::new();
+    let folder = stage.desk.path("clap/Test.clap.presets");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("Soft.testpreset"), "-19.2").unwrap();
+    let device = stage.add("gain");
+    let plain = stage.render("plain.wav");
+    let listed = stage.well(&["plugins", "presets", "org.omega.test.gain", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let names: Vec<&str> =
+        listed.as_array().unwrap().iter().map(|preset| preset["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Half", "Quiet", "Soft"]);
+    let listed = stage.well(&["plugins", "presets", "org.omega.test.gain"]);
+    assert!(
+        listed.contains("in the plugin, by OmegaStudio") && listed.contains("Soft.testpreset"),
+        "{listed}"
+    );
+    stage.set(&device, "1", "-3");
+    let load = ["plugins", "load-preset", "song.omega", &device];
+    stage.well(&[&load[..], &["--name", "Half"]].concat());
+    let half = stage.render("half.wav");
+    assert_ne!(half, plain);
+    assert_eq!(
+        stage.desk.project()["devices"][&device]["params"]["1"],
+        Value::Null,
+        "the preset has the values"
+    );
+    let file = folder.join("Soft.testpreset").display().to_string();
+    stage.well(&[&load[..], &["--file", &file]].concat());
+    assert_ne!(stage.render("soft.wav"), half);
+    stage.well(&["undo", "song.omega"]);
+    assert_eq!(stage.render("undone.wav"), half);
+    let nobody = stage.command(&[&load[..], &["--name", "Nobody"]].concat()).output().unwrap();
+    let errors = String::from_utf8_lossy(&nobody.stderr);
+    assert!(nobody.status.code() == Some(1) && errors.contains("omega plugins presets"), "{errors}");
+    assert_eq!(stage.render("as-before.wav"), half);
+}
+
+#[test]
 fn a_worker_serves_nobody_but_the_program_that_started_it() {
     let desk = Desk::new();
     let errors = desk.refused(1, &["plugin-worker", "1"]);

@@ -74,6 +74,8 @@ pub(crate) struct Health {
     pub latency: AtomicU32,
     /// Keeper → audio: the plugin asks to be processed although nothing comes in.
     pub wake: AtomicBool,
+    /// Main → audio: what the plugin was told of values may not be what it has any more.
+    pub retell: AtomicBool,
     /// Keeper → audio: no reply will ever come again.
     pub lost: AtomicBool,
     /// Audio → keeper: requests so far.

@@ -73,14 +73,19 @@ impl Inside {
         self.close();
     }
 
-    fn ask(&mut self, Ask { command, response }: Ask) {
-        let answer = match self.service.as_mut().map(|service| service.answer(command)) {
+    fn ask(&mut self, Ask { command, state, response }: Ask) {
+        let answer = match self.service.as_mut().map(|service| service.answer(command, state.as_ref())) {
             Some((Answer::Failed(why), _)) => Response::Failed(why),
             Some((_, Some(state))) => {
                 self.state = Some(state.clone());
                 Response::State(state)
             }
-            Some((answer, None)) => Response::Answer(answer),
+            Some((answer, None)) => {
+                if matches!(answer, Answer::Loaded(..)) {
+                    self.state = state;
+                }
+                Response::Answer(answer)
+            }
             None => Response::Failed("it is gone".to_owned()),
         };
         let _ = response.send(answer);

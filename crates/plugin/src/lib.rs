@@ -6,7 +6,7 @@
 //! | [`Plugin`] | a plugin that was opened: what it is, its state, its words, what happens to it |
 //! | [`PluginProcessor`] | the audio half: an [`omega_processor::Processor`] |
 //! | [`quantum`] | the unit of work, which makes the sound independent of blocks and of where a plugin runs |
-//! | [`state`], [`model`] | plain data: what a session keeps, what is known of a plugin |
+//! | [`state`], [`model`], [`preset`] | plain data: what a session keeps, what is known of a plugin |
 //! | `clap` | CLAP itself, through `clack`: threads and life cycle kept by types |
 //! | `node` | gathers blocks into quanta, delivers replies, fades to the input when there is none |
 //! | `sandbox` | workers: shared memory, futexes, the keeper that restarts them |
@@ -40,6 +40,7 @@ mod inside;
 pub mod model;
 mod node;
 mod plugin;
+pub mod preset;
 pub mod quantum;
 #[cfg(target_os = "linux")]
 mod sandbox;
@@ -48,7 +49,7 @@ mod service;
 pub mod state;
 
 pub use health::Trouble;
-pub use node::{FADE, Pace, PluginProcessor, PluginTempo, TRUST};
+pub use node::{FADE, Pace, PluginProcessor, PluginSwap, PluginTempo, TRUST};
 pub use plugin::{
     AskError, OpenError, OpenOptions, Plugin, PluginNews, Way, WorkerProgram, descriptor, device_key,
 };

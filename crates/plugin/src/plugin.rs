@@ -13,6 +13,7 @@ use omega_processor::{Descriptor, ParamInfo, PortInfo, PrepareConfig, Smoothing,
 use crate::health::{Health, Trouble};
 use crate::model::{InstanceInfo, Location, PluginParam};
 use crate::node::{Pace, PluginProcessor, Wire};
+use crate::preset::PresetPlace;
 use crate::quantum::Shape;
 use crate::service::{Answer, Command, Setup};
 use crate::state::PluginState;
@@ -100,6 +101,8 @@ const NEWS: usize = 4096;
 /// Something asked of the thread that keeps a plugin.
 pub(crate) struct Ask {
     pub command: Command,
+    /// The state that goes with it.
+    pub state: Option<PluginState>,
     pub response: Sender<Response>,
 }
 
@@ -234,17 +237,58 @@ impl Plugin {
     /// # Errors
     /// [`AskError`]: it cannot save, and none is known.
     pub fn save(&self) -> Result<PluginState, AskError> {
-        match self.ask(Command::Save)? {
+        match self.ask(Command::Save, None)? {
             Response::State(state) => Ok(state),
             Response::Failed(why) => Err(AskError(why)),
             Response::Answer(_) => Err(AskError("it answered what was not asked".to_owned())),
         }
     }
 
+    /// Has it take another state while it runs; what it did not take of it is said as a warning. Its [`descriptor`](Self::descriptor)
+    /// has the values of that state as defaults then. Once the engine has them, call [`retell`](Self::retell).
+    ///
+    /// # Errors
+    /// [`AskError`]; it is as it was, unless it crashed over it, and is then made anew with the state before.
+    pub fn load(&mut self, state: &PluginState) -> Result<Option<String>, AskError> {
+        match self.ask(Command::Load, Some(state.clone()))? {
+            Response::Answer(Answer::Loaded(values, warning)) => {
+                for param in &mut self.info.params {
+                    let value = values.iter().find(|(id, value)| *id == param.id && value.is_finite());
+                    param.value = value.map_or(param.value, |(_, value)| value.clamp(param.min, param.max));
+                }
+                Ok(warning)
+            }
+            Response::Failed(why) => Err(AskError(why)),
+            _ => Err(AskError("it answered what was not asked".to_owned())),
+        }
+    }
+
+    /// Has it load a preset. Its state is another one then.
+    ///
+    /// # Errors
+    /// [`AskError`]: why it did not.
+    pub fn load_preset(&self, place: &PresetPlace) -> Result<(), AskError> {
+        match self.ask(Command::Preset(place.clone()), None)? {
+            Response::Answer(Answer::Done) => Ok(()),
+            Response::Failed(why) => Err(AskError(why)),
+            _ => Err(AskError("it answered what was not asked".to_owned())),
+        }
+    }
+
+    /// Has the audio half tell it all values again: its own may be others than it was told.
+    pub fn retell(&self) {
+        self.health.retell.store(true, Ordering::Release);
+    }
+
+    /// Names of its outputs that are not heard: all but the main one.
+    pub fn unheard_outputs(&self) -> impl Iterator<Item = &str> {
+        self.info.plugin.outputs.iter().skip(1).map(|port| port.name.as_str())
+    }
+
     /// A value of a parameter in its words; `None` when it has none for it.
     #[must_use]
     pub fn text(&self, id: u32, value: f64) -> Option<String> {
-        match self.ask(Command::Text(id, value)).ok()? {
+        match self.ask(Command::Text(id, value), None).ok()? {
             Response::Answer(Answer::Text(text)) => text,
             _ => None,
         }
@@ -253,7 +297,7 @@ impl Plugin {
     /// The value of a parameter that a text stands for; `None` when it does not understand it.
     #[must_use]
     pub fn value(&self, id: u32, text: &str) -> Option<f64> {
-        match self.ask(Command::Value(id, text.to_owned())).ok()? {
+        match self.ask(Command::Value(id, text.to_owned()), None).ok()? {
             Response::Answer(Answer::Value(value)) => value,
             _ => None,
         }
@@ -264,17 +308,17 @@ impl Plugin {
     /// # Errors
     /// [`AskError`].
     pub fn values(&self) -> Result<Vec<(u32, f64)>, AskError> {
-        match self.ask(Command::Values)? {
+        match self.ask(Command::Values, None)? {
             Response::Answer(Answer::Values(values)) => Ok(values),
             Response::Failed(why) => Err(AskError(why)),
             _ => Err(AskError("it answered what was not asked".to_owned())),
         }
     }
 
-    fn ask(&self, command: Command) -> Result<Response, AskError> {
+    fn ask(&self, command: Command, state: Option<PluginState>) -> Result<Response, AskError> {
         let gone = || AskError("it is gone".to_owned());
         let (response, answer) = channel();
-        self.asks.send(Ask { command, response }).map_err(|_| gone())?;
+        self.asks.send(Ask { command, state, response }).map_err(|_| gone())?;
         answer.recv().map_err(|_| gone())
     }
 

@@ -62,6 +62,10 @@ pub struct Place {
     pub position: i64,
     /// The time line moves.
     pub rolling: bool,
+    /// What comes in is recorded.
+    pub recording: bool,
+    /// A count-in is heard before the time line moves.
+    pub before_roll: bool,
     /// Bars and beats there; `None` where nobody knows a tempo.
     pub musical: Option<Musical>,
 }

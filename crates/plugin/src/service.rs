@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::clap::{Acting, Instance, LoadError, Role, Runner};
 use crate::model::{InstanceInfo, Location};
 use crate::node::LocalStage;
+use crate::preset::PresetPlace;
 use crate::quantum::Shape;
 use crate::state::PluginState;
 
@@ -32,8 +33,14 @@ pub(crate) enum Command {
     Look(std::path::PathBuf, usize),
     /// In a worker: process what lies in the memory that comes along, cut into so many slots.
     Run(usize),
+    /// In a child that does nothing else: list the presets of a file.
+    Presets(std::path::PathBuf),
     /// Its state.
     Save,
+    /// Take the state that comes along.
+    Load,
+    /// Load a preset.
+    Preset(PresetPlace),
     /// A value in its words.
     Text(u32, f64),
     /// The value that a text stands for.
@@ -57,6 +64,8 @@ pub(crate) enum Answer {
     Value(Option<f64>),
     /// Values by CLAP's id.
     Values(Vec<(u32, f64)>),
+    /// The values that go with a state, and what of it was not taken, if anything.
+    Loaded(Vec<(u32, f64)>, Option<String>),
     /// It could not be done.
     Failed(String),
 }
@@ -151,8 +160,12 @@ impl Service {
         }
     }
 
-    /// Answers; a state comes along where one was asked for.
-    pub(crate) fn answer(&mut self, command: Command) -> (Answer, Option<PluginState>) {
+    /// Answers; a state comes along where one was asked for, as `state` does where one is to be taken.
+    pub(crate) fn answer(
+        &mut self,
+        command: Command,
+        state: Option<&PluginState>,
+    ) -> (Answer, Option<PluginState>) {
         let answer = match command {
             Command::Save => match self.instance.save() {
                 Ok(state) => return (Answer::Done, Some(state)),
@@ -161,11 +174,31 @@ impl Service {
             Command::Text(id, value) => Answer::Text(self.instance.text_of(id, value)),
             Command::Value(id, words) => Answer::Value(self.instance.value_of(id, &words)),
             Command::Values => Answer::Values(self.instance.values()),
-            Command::Open(..) | Command::Look(..) | Command::Run(_) | Command::Quit => {
+            Command::Load => match state {
+                Some(state) => self.load(state),
+                None => Answer::Failed("there is no state, or it is damaged".to_owned()),
+            },
+            Command::Preset(place) => match self.instance.load_preset(&place) {
+                Ok(()) => Answer::Done,
+                Err(why) => Answer::Failed(why),
+            },
+            Command::Open(..) | Command::Look(..) | Command::Presets(_) | Command::Run(_) | Command::Quit => {
                 Answer::Failed("this was asked at the wrong time".to_owned())
             }
         };
         (answer, None)
+    }
+
+    /// Takes a state while it runs. A plugin that has none of its own is told the values as any others.
+    fn load(&mut self, state: &PluginState) -> Answer {
+        let loaded = self.instance.load_state(state);
+        let by_itself = loaded.is_ok() && state.bytes.is_some() && self.instance.has_state();
+        let mut values = self.instance.values();
+        for (id, value) in values.iter_mut().filter(|_| !by_itself) {
+            let kept = state.values.iter().find(|(known, value)| known == id && value.is_finite());
+            *value = kept.map_or(*value, |(_, kept)| *kept);
+        }
+        Answer::Loaded(values, loaded.err())
     }
 
     /// Does what the plugin wants; what it has to tell.

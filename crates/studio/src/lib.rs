@@ -22,8 +22,10 @@ pub use demo::{DEMO_RATE, DemoError, demo};
 pub use files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 pub use import::{Import, ImportFailure, ImportOutcome, ImportProgress, Imported, import};
 pub use limits::use_all_files;
-pub use live::{Loads, PlayError, Player};
-pub use plugins::{CLAP, PluginHosting, foreign_devices, host_plugins, open_plugin, scan_plugins};
+pub use live::{Loads, PlayError, Player, PluginHealth};
+pub use plugins::{
+    CLAP, PluginHosting, foreign_devices, host_plugins, open_plugin, plugin_presets, scan_plugins,
+};
 pub use record::{
     KeepError, Kept, RECORDING, RecordRequest, RecordState, RecordStatus, StartError, bars_before,
     recorder_config,
@@ -33,7 +35,7 @@ pub use render::{
 };
 pub use sound::SoundError;
 pub use sources::{InMemory, Offline, Sources, Streaming};
-pub use studio::{ImportReport, Studio, StudioError};
+pub use studio::{ImportReport, KeptPlugins, Studio, StudioError};
 
 // What is built on this crate needs nothing else.
 pub use omega_audio_io as audio_io;

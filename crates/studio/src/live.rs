@@ -10,7 +10,6 @@ use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, Notification, engine};
 use omega_engine::{Clock, EngineStatus, Executor, LoopRange, Slices};
 use omega_lowering::{Lowered, Purpose};
-use omega_plugin::state::PluginState;
 use omega_plugin::{Pace, PluginNews};
 use omega_rt::{LoadCell, LoadReading, MeterReading, Shared};
 use omega_session::model::{DeviceId, Project, TrackId};
@@ -81,6 +80,17 @@ fn build(session: u32, level: Level, load: &Arc<LoadCell>, period: usize) -> (Cy
     (Cycle { executor }, Sound::new(Conductor::new(control, session), level, Purpose::Play, pace))
 }
 
+/// How a plugin is that is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PluginHealth {
+    /// Its input is heard in its place: it was late, or is not well.
+    pub bypassed: bool,
+    /// Stretches of its sound that were not there in time.
+    pub late: u32,
+    /// Frames by which its sound lags, its own latency included.
+    pub latency: u32,
+}
+
 /// What share of the time that there is the sound takes, since the last reading. 1 is all of it: the sound drops out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loads {
@@ -136,19 +146,33 @@ impl Player {
         let session = project.sample_rate().hz();
         let prepared = plug::prepare(config, session)?;
         self.cut_off();
-        let cycle = match self.plug.take_callback() {
-            Some(cycle) => cycle,
-            None => Box::new(self.rebuild(project, root)?),
+        let period = period_of(prepared.info());
+        let (cycle, kept): (Box<dyn AudioCallback>, bool) = match self.plug.take_callback() {
+            Some(cycle) => (cycle, true),
+            None => (Box::new(self.rebuild(project, root, period)?), false),
         };
         self.plug = Plug::new(prepared, cycle)?;
-        Ok(())
+        if kept { self.go_at(project, root, period) } else { Ok(()) }
+    }
+
+    /// The hardware asks for another number of frames at once than before, without having been opened anew.
+    ///
+    /// # Errors
+    /// [`PlayError`]; what played before goes on.
+    pub fn period_changed(&mut self, project: &Project, root: &Path, period: usize) -> Result<(), PlayError> {
+        let period = period_of(&StreamInfo { period, ..self.plug.info() });
+        self.go_at(project, root, period)
+    }
+
+    /// Plugins get the time that there is between two periods.
+    fn go_at(&mut self, project: &Project, root: &Path, period: usize) -> Result<(), PlayError> {
+        if self.sound.go_at(period) { self.update(project, root) } else { Ok(()) }
     }
 
     /// Another engine in the place of the one that is gone.
-    fn rebuild(&mut self, project: &Project, root: &Path) -> Result<Cycle, PlayError> {
+    fn rebuild(&mut self, project: &Project, root: &Path, period: usize) -> Result<Cycle, PlayError> {
         let stood = self.sound.conductor.status();
-        let (rate, period) = (project.sample_rate().hz(), period_of(&self.plug.info()));
-        let (cycle, mut sound) = build(rate, self.level, &self.load, period);
+        let (cycle, mut sound) = build(project.sample_rate().hz(), self.level, &self.load, period);
         sound.round_trip = self.sound.round_trip;
         sound.update(project, root, &self.sources)?;
         self.sound = sound;
@@ -185,7 +209,7 @@ impl Player {
                     self.stale = true;
                 }
                 Notification::Failed { node, fault } => {
-                    self.failed.push(format!("{} {fault}", self.sound.name_of(node)));
+                    self.failed.push(format!("{} {fault}, and is silent now", self.sound.name_of(node)));
                 }
             }
         }
@@ -206,10 +230,17 @@ impl Player {
         self.sound.rack.complaints()
     }
 
-    /// The states of all plugins as they are now; see [`Studio::keep_plugin_states`](crate::Studio::keep_plugin_states).
+    /// Names of plugins that changed by themselves, so that the session does not have them as they are:
+    /// [`Studio::keep_plugins`](crate::Studio::keep_plugins) sees to it.
     #[must_use]
-    pub fn plugin_states(&self) -> Vec<(DeviceId, Result<PluginState, String>)> {
-        self.sound.rack.states()
+    pub fn changed_plugins(&self) -> Vec<String> {
+        self.sound.rack.changed().map(|device| self.sound.name_of_plugin(device)).collect()
+    }
+
+    /// How the plugins are that are heard, by device.
+    #[must_use]
+    pub fn plugin_health(&self) -> BTreeMap<DeviceId, PluginHealth> {
+        self.sound.rack.health()
     }
 
     /// Whether all that was handed over sounds: nothing is being cross-faded, nothing waits.

@@ -5,13 +5,16 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::live::PluginHealth;
 use omega_lowering::{Kind, Lowered};
 use omega_plugin::model::Location;
+use omega_plugin::preset::{PresetPlace, Presets};
 use omega_plugin::scan::{Scan, ScanOptions, scan};
 use omega_plugin::state::{MAX_STATE, PluginState};
-use omega_plugin::{OpenOptions, Pace, Plugin, PluginNews, PluginProcessor, Way};
+use omega_plugin::{OpenOptions, Pace, Plugin, PluginNews, PluginProcessor, PluginSwap, PluginTempo, Way};
 use omega_processor::{Descriptor, PrepareConfig, Processor};
 use omega_session::model::{Device, DeviceId, Project};
+use omega_time::TempoMap;
 
 /// What the kind of a device begins with that is a CLAP plugin; CLAP's id follows.
 pub const CLAP: &str = "clap:";
@@ -59,6 +62,35 @@ pub fn open_plugin(id: &str) -> Result<Plugin, String> {
     open(id, &config, Pace::Waiting, None).map(|(plugin, _)| plugin)
 }
 
+/// The presets of a plugin: of those that its file has, the ones for it.
+///
+/// # Errors
+/// Why they cannot be listed, for people.
+pub fn plugin_presets(id: &str) -> Result<Presets, String> {
+    let hosting = HOSTING.get().ok_or("this program does not host plugins")?;
+    let location = locate(id)?;
+    let listed = omega_plugin::scan::presets(&hosting.scan, &location.file);
+    let mut presets = listed.map_err(|error| format!("presets cannot be listed: {error}"))?;
+    presets.found.retain(|preset| preset.plugins.iter().any(|plugin| plugin == id));
+    Ok(presets)
+}
+
+/// What a plugin with this state has once it has loaded a preset.
+pub(crate) fn state_of_preset(
+    root: &Path,
+    device: &Device,
+    place: &PresetPlace,
+) -> Result<PluginState, String> {
+    let id = device.kind.strip_prefix(CLAP).ok_or("it is no plugin, and has no presets")?;
+    // A state that is damaged or gone keeps nobody from loading a preset in its place.
+    let state = read_state(root, &device.state).ok();
+    let config = PrepareConfig { sample_rate: 48_000, inputs: 2, outputs: 2 };
+    let (plugin, _processor) = open(id, &config, Pace::Waiting, state)?;
+    let named = |error: omega_plugin::AskError| format!("{}: {error}", plugin.info().plugin.name);
+    plugin.load_preset(place).map_err(named)?;
+    plugin.save().map_err(named)
+}
+
 fn open(
     id: &str,
     config: &PrepareConfig,
@@ -104,6 +136,8 @@ struct Slot {
     /// What it was opened as.
     kind: String,
     config: PrepareConfig,
+    /// The state that the session has of it, by its hash, as far as it was taken over.
+    state: String,
     opened: Result<Opened, String>,
 }
 
@@ -113,6 +147,31 @@ struct Opened {
     /// Until the engine has it.
     processor: Option<PluginProcessor>,
     descriptor: Descriptor,
+    /// What it began with, where the session had no state of it.
+    first: Option<PluginState>,
+    /// What it changed by itself since the session had its state.
+    own: Own,
+    /// Why it did not take the session's state, or not all of it.
+    refused: Option<String>,
+    /// It took a state, and has to be told all values again.
+    retell: bool,
+}
+
+/// What a plugin changed by itself.
+#[derive(Clone, Debug, Default)]
+struct Own {
+    changed: bool,
+    /// Values by CLAP's id.
+    values: BTreeMap<u32, f64>,
+}
+
+/// A plugin that changed by itself, and what a session has to know to keep that.
+pub(crate) struct Changed {
+    pub device: DeviceId,
+    /// All that it has, or why it does not say.
+    pub state: Result<PluginState, String>,
+    /// Values that it changed, by the keys of its parameters.
+    pub values: Vec<(String, f64)>,
 }
 
 impl Rack {
@@ -129,26 +188,44 @@ impl Rack {
         config: &PrepareConfig,
     ) -> Option<Descriptor> {
         let plugin = device.kind.strip_prefix(CLAP)?;
-        let same = |slot: &Slot| slot.kind == device.kind && slot.config == *config;
+        let same = |slot: &Slot| {
+            let open = slot.opened.is_ok() || slot.state == device.state;
+            slot.kind == device.kind && slot.config == *config && open
+        };
         if !self.slots.get(id).is_some_and(same) {
             let opened = self.open(root, plugin, device, config);
-            let slot = Slot { kind: device.kind.clone(), config: *config, opened };
-            self.slots.insert(id.clone(), slot);
+            let (kind, state) = (device.kind.clone(), device.state.clone());
+            self.slots.insert(id.clone(), Slot { kind, config: *config, state, opened });
         }
-        let slot = self.slots.get(id)?;
+        let slot = self.slots.get_mut(id)?;
+        slot.follow(root, &device.state);
         slot.opened.as_ref().ok().map(|opened| opened.descriptor.clone())
     }
 
     fn open(&self, root: &Path, id: &str, device: &Device, config: &PrepareConfig) -> Result<Opened, String> {
+        // That it is missing is what matters first.
+        locate(id)?;
         let state = if device.state.is_empty() { None } else { Some(read_state(root, &device.state)?) };
+        let stateless = state.is_none();
         let (plugin, processor) = open(id, config, self.pace, state)?;
-        let descriptor = plugin.descriptor();
-        Ok(Opened { plugin, processor: Some(processor), descriptor })
+        // While playing, an undo may lead back to here.
+        let first = if stateless && self.pace != Pace::Waiting { plugin.save().ok() } else { None };
+        Ok(Opened::new(plugin, processor, first))
     }
 
     /// Frames by which a plugin's sound lags.
     pub(crate) fn latency(&self, id: &DeviceId) -> u32 {
         self.opened(id).map_or(0, |opened| opened.plugin.latency())
+    }
+
+    /// How they are.
+    pub(crate) fn health(&self) -> BTreeMap<DeviceId, PluginHealth> {
+        let of = |id: &DeviceId| {
+            let plugin = &self.opened(id)?.plugin;
+            let (bypassed, late, latency) = (plugin.is_bypassed(), plugin.late(), plugin.latency());
+            Some((id.clone(), PluginHealth { bypassed, late, latency }))
+        };
+        self.slots.keys().filter_map(of).collect()
     }
 
     fn opened(&self, id: &DeviceId) -> Option<&Opened> {
@@ -164,10 +241,45 @@ impl Rack {
             let plugin = slot.kind.strip_prefix(CLAP).unwrap_or_default();
             let state = opened.plugin.save().ok();
             let (plugin, processor) = open(plugin, &slot.config, pace, state)?;
-            (opened.plugin, opened.processor) = (plugin, Some(processor));
+            *opened =
+                Opened { own: opened.own.clone(), ..Opened::new(plugin, processor, opened.first.take()) };
         }
         let processor = opened.processor.take().ok_or("it is gone")?;
         Ok(Box::new(processor))
+    }
+
+    /// The hardware has another period: plugins whose lead is another one because of it are opened once more, with their states. Gives
+    /// what the engine has to put in the places of those that it has.
+    pub(crate) fn go_at(&mut self, pace: Pace, tempo: &Arc<TempoMap>) -> Vec<(DeviceId, PluginSwap)> {
+        let before = std::mem::replace(&mut self.pace, pace);
+        let mut swaps = Vec::new();
+        for (id, slot) in self.slots.iter_mut().filter(|_| before.lag() != pace.lag()) {
+            let Ok(opened) = &mut slot.opened else { continue };
+            let plugin = slot.kind.strip_prefix(CLAP).unwrap_or_default();
+            match open(plugin, &slot.config, pace, opened.plugin.save().ok()) {
+                Ok((plugin, mut processor)) => {
+                    processor.exchange(&mut PluginTempo(Some(Arc::clone(tempo))));
+                    let (first, own) = (opened.first.take(), opened.own.clone());
+                    let waits = opened.processor.take().is_some();
+                    *opened = Opened { own, ..Opened::new(plugin, processor, first) };
+                    if !waits && let Some(processor) = opened.processor.take() {
+                        swaps.push((id.clone(), PluginSwap(Some(Box::new(processor)))));
+                    }
+                }
+                // It goes on with the time that it has.
+                Err(why) => opened.refused = Some(why),
+            }
+        }
+        swaps
+    }
+
+    /// Has plugins that took a state told all values again.
+    pub(crate) fn retell(&mut self) {
+        for opened in self.slots.values_mut().filter_map(|slot| slot.opened.as_mut().ok()) {
+            if std::mem::take(&mut opened.retell) {
+                opened.plugin.retell();
+            }
+        }
     }
 
     /// Lets go of what the graph no longer has.
@@ -178,28 +290,101 @@ impl Rack {
         self.slots.retain(|id, slot| slot.opened.is_err() || used(id));
     }
 
-    /// Plugins that could not be opened, and why; and those that did not take their state as it was.
+    /// Plugins that could not be opened, and why; those that did not take their state as it was; and outputs that are not
+    /// heard.
     pub(crate) fn complaints(&self) -> Vec<String> {
-        let complaint = |slot: &Slot| match &slot.opened {
-            Err(why) => Some(why.clone()),
-            Ok(opened) => opened.plugin.warning().map(|why| format!("{}: {why}", slot.kind)),
+        let complaints = |slot: &Slot| match &slot.opened {
+            Err(why) => vec![why.clone()],
+            Ok(opened) => opened.complaints().map(|why| format!("{}: {why}", slot.kind)).collect(),
         };
-        self.slots.values().filter_map(complaint).collect()
+        self.slots.values().flat_map(complaints).collect()
     }
 
-    /// What happened since the last call.
-    pub(crate) fn news(&self) -> Vec<(DeviceId, PluginNews)> {
-        let of = |(id, slot): (&DeviceId, &Slot)| {
-            let news = slot.opened.as_ref().map(|opened| opened.plugin.news()).unwrap_or_default();
-            news.into_iter().map(|news| (id.clone(), news)).collect::<Vec<_>>()
-        };
-        self.slots.iter().flat_map(of).collect()
+    /// What happened since the last call. What a plugin changed by itself is noted.
+    pub(crate) fn news(&mut self) -> Vec<(DeviceId, PluginNews)> {
+        let mut all = Vec::new();
+        for (id, slot) in &mut self.slots {
+            let Ok(opened) = &mut slot.opened else { continue };
+            for news in opened.plugin.news() {
+                opened.note(&news);
+                all.push((id.clone(), news));
+            }
+        }
+        all
     }
 
-    /// The states of all plugins as they are now, or why there is none.
-    pub(crate) fn states(&self) -> Vec<(DeviceId, Result<PluginState, String>)> {
-        let opened = self.slots.keys().filter_map(|id| Some((id, self.opened(id)?)));
-        opened.map(|(id, opened)| (id.clone(), opened.plugin.save().map_err(|why| why.to_string()))).collect()
+    /// Plugins that changed by themselves since the session had their states.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &DeviceId> {
+        let own = |slot: &Slot| slot.opened.as_ref().is_ok_and(|opened| opened.own.changed);
+        self.slots.iter().filter(move |(_, slot)| own(slot)).map(|(id, _)| id)
+    }
+
+    /// What is to be kept of them.
+    pub(crate) fn changes(&self) -> Vec<Changed> {
+        let of = |device: &DeviceId| {
+            let opened = self.opened(device)?;
+            let state = opened.plugin.save().map_err(|why| why.to_string());
+            let values = opened.own.values.iter().map(|(id, value)| (id.to_string(), *value)).collect();
+            Some(Changed { device: device.clone(), state, values })
+        };
+        self.changed().filter_map(of).collect()
+    }
+
+    /// The session has the state of a plugin as it is, by this name.
+    pub(crate) fn kept(&mut self, id: &DeviceId, hash: &str) {
+        if let Some(slot) = self.slots.get_mut(id) {
+            hash.clone_into(&mut slot.state);
+            if let Ok(opened) = &mut slot.opened {
+                opened.own = Own::default();
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// Has the plugin take the state that the session has of it, where that is another one: after an undo, or a preset.
+    fn follow(&mut self, root: &Path, hash: &str) {
+        if self.state == hash {
+            return;
+        }
+        hash.clone_into(&mut self.state);
+        let Ok(opened) = &mut self.opened else { return };
+        let state = match hash {
+            "" => opened.first.clone().ok_or_else(|| "what it began with is not known".to_owned()),
+            hash => read_state(root, hash),
+        };
+        let taken = state.and_then(|state| opened.plugin.load(&state).map_err(|why| why.to_string()));
+        (opened.refused, opened.own) = (taken.unwrap_or_else(Some), Own::default());
+        (opened.descriptor, opened.retell) = (opened.plugin.descriptor(), true);
+    }
+}
+
+impl Opened {
+    fn new(plugin: Plugin, processor: PluginProcessor, first: Option<PluginState>) -> Self {
+        let (descriptor, refused) = (plugin.descriptor(), plugin.warning().map(str::to_owned));
+        let own = Own::default();
+        Self { plugin, processor: Some(processor), descriptor, first, own, refused, retell: false }
+    }
+
+    fn complaints(&self) -> impl Iterator<Item = String> {
+        let unheard: Vec<&str> = self.plugin.unheard_outputs().collect();
+        let only_main = format!("only its main output is heard, not {}", unheard.join(", "));
+        self.refused.clone().into_iter().chain((!unheard.is_empty()).then_some(only_main))
+    }
+
+    /// Notes what it changed by itself. What it only shows, such as a meter, is no change.
+    fn note(&mut self, news: &PluginNews) {
+        match news {
+            PluginNews::Changed => self.own.changed = true,
+            PluginNews::Values(values) => {
+                let params = &self.plugin.info().params;
+                let set = |id: u32| params.iter().any(|param| param.id == id && !param.read_only);
+                let own = values.iter().filter(|(id, _)| set(*id)).copied();
+                self.own.values.extend(own);
+                self.own.changed |= !self.own.values.is_empty();
+            }
+            _ => {}
+        }
     }
 }
 

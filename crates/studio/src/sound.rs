@@ -93,6 +93,21 @@ impl Sound {
         self.latencies.told.insert(node, frames);
     }
 
+    /// The engine is asked for so many frames at once from now on: plugins get that much time. Where that changes anything, an
+    /// [`update`](Self::update) has to follow, which takes their latencies over.
+    pub fn go_at(&mut self, period: usize) -> bool {
+        let Some(lowered) = &self.lowered else { return false };
+        let swaps = self.rack.go_at(Pace::Live { period }, &lowered.tempo);
+        let changed = !swaps.is_empty();
+        for (device, swap) in swaps {
+            let plays = |plan: &NodePlan| matches!(&plan.kind, Kind::Plugin(plugin) if *plugin == device);
+            if let Some((node, _)) = lowered.nodes.iter().find(|(_, plan)| plays(plan)) {
+                self.conductor.exchange(*node, Box::new(swap));
+            }
+        }
+        changed
+    }
+
     /// Makes the engine play `project`, whose media paths are relative to `root`. The first time everything is built;
     /// later only what is new, and what changed is cross-faded.
     pub fn update(
@@ -172,6 +187,7 @@ impl Sound {
                 Kind::Clips | Kind::Device(_) | Kind::Tape => {}
             }
         }
+        self.rack.retell();
         self.rack.keep_only(&lowered);
         self.lists = lowered.play_lists.clone();
         self.lowered = Some(lowered);

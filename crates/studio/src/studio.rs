@@ -6,9 +6,9 @@ use std::sync::Arc;
 use omega_audio_io::StreamConfig;
 use omega_dsp::simd::Level;
 use omega_media::record::{FinishedTake, FoundTake, UnfinishedTake, discard, forget, recover, unfinished};
-use omega_plugin::state::PluginState;
+use omega_plugin::preset::PresetPlace;
 use omega_processor::ParamInfo;
-use omega_session::edit::{DeviceState, Edit};
+use omega_session::edit::{DeviceParam, DeviceState, Edit};
 use omega_session::model::{DeviceId, MediaId, Project};
 use omega_session::{
     Applied, ApplyError, Cleaned, CreateError, CreateOptions, Document, FileError, HistoryEntry, MediaError,
@@ -19,7 +19,7 @@ use crate::calibrate::{Hardware, Store};
 use crate::files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 use crate::import::{Import, ImportFailure, ImportProgress, Imported, import};
 use crate::live::{PlayError, Player};
-use crate::plugins::write_state;
+use crate::plugins::{state_of_preset, write_state};
 use crate::record::{KeepError, Kept, Placed, StartError, folders, place};
 use crate::render::Progress;
 use crate::sources::Streaming;
@@ -69,6 +69,9 @@ pub enum StudioError {
     /// The state of a plugin was not written.
     #[error("the state of a plugin cannot be kept in the session: {0}")]
     PluginState(#[source] std::io::Error),
+    /// A preset was not loaded.
+    #[error("the preset was not loaded: {0}")]
+    Preset(String),
     /// The system gives no threads to read ahead.
     #[error("cannot start the threads that read ahead: {0}")]
     Threads(#[source] std::io::Error),
@@ -81,6 +84,15 @@ pub struct ImportReport {
     pub imported: Vec<Imported>,
     /// What is not.
     pub failed: Vec<ImportFailure>,
+}
+
+/// What became of plugins that had changed by themselves.
+#[derive(Debug, Default)]
+pub struct KeptPlugins {
+    /// Devices whose states the session has now.
+    pub kept: Vec<DeviceId>,
+    /// Devices whose states it does not have, and why.
+    pub failed: Vec<(DeviceId, String)>,
 }
 
 /// A session that is open for work. The window, the command line and a script do the same things, because they all go
@@ -321,24 +333,78 @@ impl Studio {
         discard(found).map_err(StudioError::Recordings)
     }
 
-    /// Keeps the states of plugins in the session, as one step: of those that differ from what it has. True when there were
-    /// any.
+    /// Keeps in the session, as one step that can be undone, what plugins changed by themselves while they were heard through
+    /// `player`: their states, and values of which the session says something. To be done before saving, rendering and
+    /// closing. What the session changes of a plugin is in it anyway; where one is missing, all that is known of it stays.
     ///
     /// # Errors
     /// [`StudioError::PluginState`] when a state cannot be written, [`StudioError::Apply`].
-    pub fn keep_plugin_states(&mut self, states: &[(DeviceId, PluginState)]) -> Result<bool, StudioError> {
-        let project = self.project();
+    pub fn keep_plugins(&mut self, player: &mut Player) -> Result<KeptPlugins, StudioError> {
+        // What they have said until now.
+        let _ = player.poll();
+        let (project, rack) = (self.project(), &mut player.sound_mut().rack);
+        let (mut report, mut states) = (KeptPlugins::default(), Vec::new());
         let mut edits: Vec<Edit> = Vec::new();
-        for (id, state) in states {
-            let state = write_state(&self.root, state).map_err(StudioError::PluginState)?;
-            if project.device(id).is_some_and(|device| device.state != state) {
-                edits.push(DeviceState { id: id.clone(), state }.into());
+        for changed in rack.changes() {
+            let id = changed.device;
+            let Some(device) = project.device(&id) else { continue };
+            let state = match changed.state {
+                Ok(state) => write_state(&self.root, &state).map_err(StudioError::PluginState)?,
+                Err(why) => {
+                    report.failed.push((id, why));
+                    continue;
+                }
+            };
+            for (param, value) in changed.values {
+                if device.params.get(&param).is_some_and(|known| *known != value) {
+                    edits.push(DeviceParam { id: id.clone(), param, value: Some(value) }.into());
+                }
             }
+            if device.state != state {
+                edits.push(DeviceState { id: id.clone(), state: state.clone() }.into());
+            }
+            states.push((id, state));
         }
         if !edits.is_empty() {
-            self.apply("keep the states of plugins", &edits)?;
+            self.apply("keep what plugins changed", &edits)?;
         }
-        Ok(!edits.is_empty())
+        for (id, state) in states {
+            rack.kept(&id, &state);
+            report.kept.push(id);
+        }
+        Ok(report)
+    }
+
+    /// Has a plugin of the session load a preset, as one step that can be undone: an instance apart from all that is heard
+    /// loads it, and the session keeps the state that it has then. What the session said of its parameters gives way; lanes stay.
+    ///
+    /// # Errors
+    /// [`StudioError::Preset`], [`StudioError::PluginState`], [`StudioError::Apply`]; the session is as it was.
+    pub fn load_preset(
+        &mut self,
+        id: &DeviceId,
+        place: &PresetPlace,
+        name: &str,
+    ) -> Result<Applied, StudioError> {
+        let project = self.project();
+        let nobody = || StudioError::Preset(format!("there is no device {id}"));
+        let device = project.device(id).ok_or_else(nobody)?;
+        let state = state_of_preset(&self.root, device, place).map_err(StudioError::Preset)?;
+        let known = |key: &String| state.values.iter().any(|(id, _)| id.to_string() == *key);
+        let give_up = |param: &String| DeviceParam { id: id.clone(), param: param.clone(), value: None };
+        let given_up = device.params.keys().filter(|key| known(key));
+        let mut edits: Vec<Edit> = given_up.map(|param| give_up(param).into()).collect();
+        let state = write_state(&self.root, &state).map_err(StudioError::PluginState)?;
+        edits.push(DeviceState { id: id.clone(), state }.into());
+        self.apply(&format!("load the preset {name}"), &edits)
+    }
+
+    /// The hardware of a player asks for another number of frames at once: [`Player::period_changed`].
+    ///
+    /// # Errors
+    /// [`StudioError::Play`].
+    pub fn period_changed(&self, player: &mut Player, period: usize) -> Result<(), StudioError> {
+        Ok(player.period_changed(&self.project(), &self.root, period)?)
     }
 
     /// Opens hardware to play through.

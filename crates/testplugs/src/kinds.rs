@@ -41,6 +41,14 @@ pub enum Kind {
     Mono,
     /// Hangs in saving its state when triggered.
     HangsInSave,
+    /// Halves what comes in while it renders.
+    Renders,
+    /// When triggered it goes to −12.8 dB by itself, says so, and that its state is another one, and logs a line.
+    Wilful,
+    /// Sleeps all the time; its timer has it ask for a flush, in which it goes to −6.4 dB.
+    Flushes,
+    /// A second output, with the negative of what the main one has.
+    TwoOutputs,
     /// Crashes when it is made; only in files named `mines`.
     CrashesWhenMade,
     /// Hangs when it is made; only in files named `mines`.
@@ -70,6 +78,10 @@ impl Kind {
         Self::Sleeps,
         Self::Mono,
         Self::HangsInSave,
+        Self::Renders,
+        Self::Wilful,
+        Self::Flushes,
+        Self::TwoOutputs,
     ];
 
     /// What its id ends with.
@@ -94,6 +106,10 @@ impl Kind {
             Self::Sleeps => "sleeps",
             Self::Mono => "mono",
             Self::HangsInSave => "hangs-in-save",
+            Self::Renders => "renders",
+            Self::Wilful => "wilful",
+            Self::Flushes => "flushes",
+            Self::TwoOutputs => "two-outputs",
             Self::CrashesWhenMade => "crashes-when-made",
             Self::HangsWhenMade => "hangs-when-made",
         }

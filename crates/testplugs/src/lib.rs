@@ -9,6 +9,7 @@
 
 mod kinds;
 mod main_thread;
+mod presets;
 mod processor;
 mod voices;
 mod watch;
@@ -22,6 +23,9 @@ use clack_extensions::audio_ports::PluginAudioPorts;
 use clack_extensions::latency::PluginLatency;
 use clack_extensions::note_ports::PluginNotePorts;
 use clack_extensions::params::PluginParams;
+use clack_extensions::preset_discovery::PluginPresetLoad;
+use clack_extensions::preset_discovery::factory::PresetDiscoveryFactoryWrapper;
+use clack_extensions::render::PluginRender;
 use clack_extensions::state::PluginState;
 use clack_extensions::tail::PluginTail;
 use clack_extensions::timer::PluginTimer;
@@ -32,6 +36,8 @@ use clack_plugin::prelude::*;
 
 pub use kinds::{Kind, id};
 use main_thread::Main;
+use presets::PresetFactory;
+pub use presets::{ENDING as PRESET_ENDING, WITHIN as PRESETS};
 use processor::Audio;
 use watch::Watch;
 
@@ -56,6 +62,8 @@ pub struct Shared<'a> {
     asked: AtomicBool,
     /// Calls of the timer.
     ticks: AtomicU32,
+    /// It renders.
+    offline: AtomicBool,
 }
 
 impl<'a> PluginShared<'a> for Shared<'a> {}
@@ -72,6 +80,7 @@ impl<'a> Shared<'a> {
             latency: AtomicU32::new(latency),
             asked: AtomicBool::new(false),
             ticks: AtomicU32::new(0),
+            offline: AtomicBool::new(false),
         }
     }
 
@@ -108,6 +117,8 @@ impl Plugin for TestPlugin {
             .register::<PluginLatency>()
             .register::<PluginNotePorts>()
             .register::<PluginParams>()
+            .register::<PluginPresetLoad>()
+            .register::<PluginRender>()
             .register::<PluginTail>()
             .register::<PluginTimer>();
         if shared.is_none_or(|shared| shared.kind != Kind::Stateless) {
@@ -149,7 +160,7 @@ impl PluginFactoryImpl for Factory {
 }
 
 /// The entry of the file.
-pub struct TestEntry(PluginFactoryWrapper<Factory>);
+pub struct TestEntry(PluginFactoryWrapper<Factory>, PresetDiscoveryFactoryWrapper<PresetFactory>);
 
 impl Entry for TestEntry {
     fn new(path: Option<&CStr>) -> Result<Self, EntryLoadError> {
@@ -163,12 +174,14 @@ impl Entry for TestEntry {
         }
         let kinds = Kind::ALL.iter().filter(|kind| name.contains("mines") || !kind.is_mine());
         let plugins = kinds.map(|kind| (*kind, kind.descriptor())).collect();
+        let presets = PresetDiscoveryFactoryWrapper::new(PresetFactory::new(path.as_deref()));
         let report = path.map(|path| PathBuf::from(format!("{path}.violations")));
-        Ok(Self(PluginFactoryWrapper::new(Factory { plugins, report })))
+        Ok(Self(PluginFactoryWrapper::new(Factory { plugins, report }), presets))
     }
 
     fn declare_factories<'a>(&'a self, builder: &mut EntryFactories<'a>) {
         builder.register_factory(&self.0);
+        builder.register_factory(&self.1);
     }
 }
 

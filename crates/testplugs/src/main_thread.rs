@@ -9,11 +9,15 @@ use clack_extensions::audio_ports::{
     AudioPortFlags, AudioPortInfo, AudioPortInfoWriter, AudioPortType, PluginAudioPortsImpl,
 };
 use clack_extensions::latency::{HostLatency, PluginLatencyImpl};
+use clack_extensions::log::{HostLog, LogSeverity};
 use clack_extensions::note_ports::{NoteDialect, NotePortInfo, NotePortInfoWriter, PluginNotePortsImpl};
 use clack_extensions::params::{
-    ParamDisplayWriter, ParamInfo, ParamInfoFlags, ParamInfoWriter, PluginMainThreadParams,
+    HostParams, ParamDisplayWriter, ParamInfo, ParamInfoFlags, ParamInfoWriter, PluginMainThreadParams,
 };
-use clack_extensions::state::PluginStateImpl;
+use clack_extensions::preset_discovery::preset_data::Location;
+use clack_extensions::preset_discovery::{HostPresetLoad, PluginPresetLoadImpl};
+use clack_extensions::render::{PluginRenderImpl, RenderMode};
+use clack_extensions::state::{HostState, PluginStateImpl};
 use clack_extensions::timer::{HostTimer, PluginTimerImpl, TimerId};
 use clack_plugin::events::spaces::CoreEventSpace;
 use clack_plugin::prelude::*;
@@ -68,13 +72,27 @@ impl Drop for Main<'_> {
 impl<'a> PluginMainThread<'a, Shared<'a>> for Main<'a> {
     fn on_main_thread(&self) {
         self.watch("on_main_thread");
+        if self.shared.kind == Kind::Wilful {
+            if let Some(state) = self.host.get_extension::<HostState>() {
+                state.mark_dirty(&self.host);
+            }
+            if let Some(log) = self.host.get_extension::<HostLog>() {
+                log.log(&self.shared.host, LogSeverity::Info, c"it has a will of its own");
+            }
+        }
     }
 }
 
 impl PluginTimerImpl for Main<'_> {
     fn on_timer(&self, _: TimerId) {
         self.watch("on_timer");
-        self.shared.ticks.fetch_add(1, Ordering::Relaxed);
+        let ticks = self.shared.ticks.fetch_add(1, Ordering::Relaxed);
+        if ticks == 10
+            && self.shared.kind == Kind::Flushes
+            && let Some(params) = self.host.get_extension::<HostParams>()
+        {
+            params.request_flush(&self.shared.host);
+        }
     }
 }
 
@@ -90,7 +108,7 @@ impl PluginAudioPortsImpl for Main<'_> {
         self.watch("audio_ports.count");
         match (self.shared.kind, input) {
             (Kind::Sines, true) => 0,
-            (Kind::SideChain, true) => 2,
+            (Kind::SideChain, true) | (Kind::TwoOutputs, false) => 2,
             _ => 1,
         }
     }
@@ -104,7 +122,11 @@ impl PluginAudioPortsImpl for Main<'_> {
         let main = if index == 0 { AudioPortFlags::IS_MAIN } else { AudioPortFlags::empty() };
         writer.set(&AudioPortInfo {
             id: ClapId::new(index),
-            name: if index == 0 { b"Main" } else { b"Side-chain" },
+            name: match (index, input) {
+                (0, _) => b"Main",
+                (_, true) => b"Side-chain",
+                (_, false) => b"Negative",
+            },
             channel_count: channels,
             flags: main,
             port_type: AudioPortType::from_channel_count(channels),
@@ -192,6 +214,41 @@ impl PluginMainThreadParams for Main<'_> {
                 && let Some(id) = value.param_id()
             {
                 self.shared.set(id.get(), value.value());
+            }
+        }
+    }
+}
+
+impl PluginRenderImpl for Main<'_> {
+    fn has_hard_realtime_requirement(&self) -> bool {
+        self.watch("render.has_hard_realtime_requirement");
+        false
+    }
+
+    fn set(&self, mode: RenderMode) -> Result<(), PluginError> {
+        self.watch("render.set");
+        self.shared.offline.store(mode == RenderMode::Offline, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl PluginPresetLoadImpl for Main<'_> {
+    fn load_from_location(&self, location: Location, key: Option<&CStr>) -> Result<(), PluginError> {
+        self.watch("preset_load.from_location");
+        let host = self.host.get_extension::<HostPresetLoad>();
+        match crate::presets::gain_of(location, key) {
+            Ok(gain) => {
+                self.shared.set_gain_db(gain);
+                if let Some(presets) = host {
+                    presets.loaded(&self.host, location, key);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if let Some(presets) = host {
+                    presets.on_error(&self.host, location, key, 0, Some(c"there is no gain in it"));
+                }
+                Err(error)
             }
         }
     }

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use clack_extensions::params::PluginAudioProcessorParams;
 use clack_extensions::tail::{PluginTailImpl, TailLength};
+use clack_plugin::events::Pckn;
+use clack_plugin::events::event_types::ParamValueEvent;
 use clack_plugin::events::spaces::CoreEventSpace;
 use clack_plugin::prelude::*;
 
 use crate::kinds::{Kind, hang};
 use crate::main_thread::Main;
 use crate::voices::Voices;
-use crate::{LATENCY, Shared};
+use crate::{GAIN, LATENCY, Shared};
 
 /// An active instance.
 pub struct Audio<'a> {
@@ -70,11 +72,12 @@ impl<'a> PluginAudioProcessor<'a, Shared<'a>, Main<'a>> for Audio<'a> {
                 self.event(event.as_core_event());
             }
             self.misbehave()?;
+            self.be_wilful(events.output);
             let end = batch.next_batch_first_sample().unwrap_or(frames as usize).min(frames as usize);
             self.sound(&mut audio, batch.first_sample().min(end)..end);
         }
         Ok(match shared.kind {
-            Kind::Sleeps => ProcessStatus::Sleep,
+            Kind::Sleeps | Kind::Flushes => ProcessStatus::Sleep,
             Kind::Latency | Kind::Moving => ProcessStatus::Tail,
             _ => ProcessStatus::Continue,
         })
@@ -114,7 +117,8 @@ impl Audio<'_> {
             _ => 1,
         };
         let counts = (audio.input_port_count(), audio.output_port_count());
-        watch.holds(counts == (inputs, 1), format_args!("process: {counts:?} ports"));
+        let outputs = if self.shared.kind == Kind::TwoOutputs { 2 } else { 1 };
+        watch.holds(counts == (inputs, outputs), format_args!("process: {counts:?} ports"));
         let mut seen: Vec<(usize, &str)> = Vec::new();
         let bytes = audio.frames_count() as usize * size_of::<f32>();
         let mut look = |pointer: *mut f32, what: &'static str| {
@@ -197,6 +201,21 @@ impl Audio<'_> {
         Ok(())
     }
 
+    /// Goes to another gain by itself, once, and tells.
+    fn be_wilful(&mut self, out: &mut OutputEvents<'_>) {
+        let wills = self.shared.kind == Kind::Wilful && self.shared.trigger.load(Ordering::Relaxed);
+        if wills && !self.shared.asked.swap(true, Ordering::SeqCst) {
+            self.go_to(-12.8, out);
+            self.host.request_callback();
+        }
+    }
+
+    fn go_to(&mut self, db: f64, out: &mut OutputEvents<'_>) {
+        self.shared.set_gain_db(db);
+        self.gain = factor(db);
+        let _ = out.try_push(ParamValueEvent::new(0, ClapId::new(GAIN), Pckn::match_all(), db));
+    }
+
     fn sound(&mut self, audio: &mut clack_plugin::process::Audio<'_>, range: std::ops::Range<usize>) {
         let kind = self.shared.kind;
         let triggered = self.shared.trigger.load(Ordering::Relaxed);
@@ -210,6 +229,7 @@ impl Audio<'_> {
                     Kind::SideChain => input + side * self.gain,
                     Kind::NotANumber if triggered => f32::NAN,
                     Kind::Loud if triggered => 1e6,
+                    Kind::Renders if self.shared.offline.load(Ordering::SeqCst) => input * 0.5,
                     #[allow(clippy::cast_precision_loss, reason = "a count of calls in a test")]
                     Kind::Sleeps => input * self.calls as f32,
                     _ => self.delayed(channel as usize, input * self.gain),
@@ -220,6 +240,14 @@ impl Audio<'_> {
                     && let Some(place) = channels.channel_mut(channel).and_then(|c| c.get_mut(frame))
                 {
                     *place = out;
+                }
+                if kind == Kind::TwoOutputs
+                    && let Some(mut port) = audio.output_port(1)
+                    && let Ok(mut channels) = port.channels()
+                    && let Some(channels) = channels.as_f32_mut()
+                    && let Some(place) = channels.channel_mut(channel).and_then(|c| c.get_mut(frame))
+                {
+                    *place = -out;
                 }
             }
             self.at = if self.at + 1 >= self.latency.max(1) { 0 } else { self.at + 1 };
@@ -251,9 +279,12 @@ fn single(value: f64) -> f32 {
 }
 
 impl PluginAudioProcessorParams for Audio<'_> {
-    fn flush(&mut self, input: &InputEvents, _: &mut OutputEvents) {
+    fn flush(&mut self, input: &InputEvents, out: &mut OutputEvents) {
         self.shared.watch.on_audio(&self.shared.host, "params.flush");
         self.shared.watch.events(input, 1);
+        if self.shared.kind == Kind::Flushes {
+            self.go_to(-6.4, out);
+        }
         for event in input {
             self.event(event.as_core_event());
         }

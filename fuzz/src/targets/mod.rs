@@ -1,6 +1,7 @@
 //! What is fed: one file for each crate that reads foreign input.
 
 mod media;
+mod plugin;
 mod seeded;
 mod session;
 mod time;
@@ -29,6 +30,8 @@ pub const ALL: &[&Target] = &[
     &media::IMPORT,
     &media::PEAKS,
     &media::TAKE,
+    &plugin::STATE,
+    &plugin::CACHE,
     &session::PROJECT,
     &session::EDITS,
     &session::HISTORY,

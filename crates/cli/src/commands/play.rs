@@ -80,6 +80,9 @@ impl Play {
         let watch = Watch::new(config, &player);
         let ended = roll(&studio, &mut player, watch, &until, &stop, &map, output);
         player.stop();
+        for plugin in player.changed_plugins() {
+            output.say(format_args!("note: {plugin} changed by itself; playing changes no session"));
+        }
         farewell(&mut player, output)?;
         player.close();
         ended
@@ -109,9 +112,14 @@ fn roll(
         if let Err(gone) = watch.wait(TICK, studio, player, stop, output) {
             break Err(gone);
         }
-        player.poll();
+        // A device changed its latency: the others are brought in line.
+        if player.poll()
+            && let Err(refused) = player.update(&studio.project(), studio.root())
+        {
+            break Err(Failure::failed(refused));
+        }
         for fault in player.take_failed() {
-            output.say(format_args!("note: {fault}, and is silent now; the rest plays on"));
+            output.say(format_args!("note: {fault}; the rest plays on"));
         }
         let position = player.status().position;
         let meter = player.take_meter(&TrackId::master()).map_or(0.0, |meter| meter.peak);

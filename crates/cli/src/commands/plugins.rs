@@ -1,9 +1,13 @@
 //! `omega plugins`, and the worker process that hosts one.
 
+use std::path::{Path, PathBuf};
+
 use omega_studio::plugin::model::PluginInfo;
+use omega_studio::plugin::preset::{Preset, PresetPlace};
 use omega_studio::plugin::scan::{Scan, ScanOptions};
 use omega_studio::plugin::{Way, WorkerProgram};
-use omega_studio::{CLAP, PluginHosting, host_plugins, open_plugin, scan_plugins};
+use omega_studio::session::DeviceId;
+use omega_studio::{CLAP, PluginHosting, Studio, host_plugins, open_plugin, plugin_presets, scan_plugins};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -25,7 +29,8 @@ pub fn host() {
 #[command(
     arg_required_else_help = true,
     after_help = "Examples:\n  omega plugins scan\n  omega plugins list --json | jq '.[].id'\n  omega plugins info \
-                  com.zamaudio.ZaMaximX2\n  omega edit Song.omega device.add --track trk-1 --clap com.zamaudio.ZamTube\n\n\
+                  com.zamaudio.ZaMaximX2\n  omega edit Song.omega device.add --track trk-1 --clap com.zamaudio.ZamTube\n  \
+                  omega plugins load-preset Song.omega dev-1 --name 'Soft'\n\n\
                   CLAP plugins are looked for in $CLAP_PATH, ~/.clap, /usr/lib/clap and /usr/local/lib/clap."
 )]
 pub struct Plugins {
@@ -55,6 +60,30 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// List the presets of a plugin
+    Presets {
+        /// Its id
+        id: String,
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have a plugin of a session load a preset; undo takes it back
+    LoadPreset {
+        /// The session
+        session: PathBuf,
+        /// The device that is the plugin
+        device: String,
+        /// The preset, by the name that `omega plugins presets` shows
+        #[arg(long, conflicts_with_all = ["file", "key"], required_unless_present = "file")]
+        name: Option<String>,
+        /// The file that the preset is in
+        #[arg(long)]
+        file: Option<PathBuf>,
+        /// Which one of those in the file
+        #[arg(long, requires = "file")]
+        key: Option<String>,
+    },
 }
 
 impl Plugins {
@@ -63,6 +92,21 @@ impl Plugins {
             What::Scan { fresh } => report(&*scan(output, fresh)?, output),
             What::List { json } => list(&*scan(output, false)?, json, output),
             What::Info { id, json } => info(&id, json, output),
+            What::Presets { id, json } => presets(&id, json, output),
+            What::LoadPreset { session, device, name, file, key } => {
+                let mut studio = output.open(&session)?;
+                let id =
+                    DeviceId::new(&device).map_err(|error| Failure::usage(format!("{device}: {error}")))?;
+                let (name, place) = match (name, file) {
+                    (Some(name), _) => {
+                        let place = named(&studio, &id, &name)?;
+                        (name, place)
+                    }
+                    (None, file) => by_file(&file.unwrap_or_default(), key)?,
+                };
+                studio.load_preset(&id, &place, &name)?;
+                Ok(studio.save()?)
+            }
         }
     }
 }
@@ -150,6 +194,45 @@ fn info(id: &str, json: bool, output: &Output) -> Result<(), Failure> {
         ))?;
     }
     Ok(())
+}
+
+fn presets(id: &str, json: bool, output: &Output) -> Result<(), Failure> {
+    let presets = plugin_presets(id.strip_prefix(CLAP).unwrap_or(id)).map_err(Failure::failed)?;
+    presets.troubles.iter().for_each(|what| output.say(format_args!("note: {}", plain(what))));
+    if json {
+        return output.json(&serde_json::to_value(&presets.found).unwrap_or_default());
+    }
+    for Preset { name, place, creators, .. } in &presets.found {
+        let by = if creators.is_empty() { String::new() } else { format!(", by {}", creators.join(", ")) };
+        let at = place.file.as_ref().map_or("in the plugin".to_owned(), |file| file.display().to_string());
+        output.print(format_args!("{:<40} {}{}", plain(name), plain(&at), plain(&by)))?;
+    }
+    Ok(())
+}
+
+/// The place of the one preset of a device's plugin that has that name.
+fn named(studio: &Studio, device: &DeviceId, name: &str) -> Result<PresetPlace, Failure> {
+    let project = studio.project();
+    let kind = project.device(device).map(|device| device.kind.clone());
+    let kind = kind.ok_or_else(|| Failure::failed(format!("there is no device {device}")))?;
+    let id = kind.strip_prefix(CLAP).ok_or_else(|| Failure::failed(format!("{device} is no plugin")))?;
+    let mut found = plugin_presets(id).map_err(Failure::failed)?.found;
+    found.retain(|preset| preset.name == name);
+    match found.len() {
+        1 => Ok(found.swap_remove(0).place),
+        0 => Err(Failure::failed(format!(
+            "there is no preset '{name}'; `omega plugins presets {id}` lists them"
+        ))),
+        _ => Err(Failure::failed(format!("there is more than one preset '{name}': name its file and key"))),
+    }
+}
+
+/// A file as the place of a preset, and its name for the history. Plugins are given whole paths.
+fn by_file(file: &Path, key: Option<String>) -> Result<(String, PresetPlace), Failure> {
+    let whole = std::fs::canonicalize(file);
+    let whole = whole.map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?;
+    let name = whole.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok((name, PresetPlace { file: Some(whole), key }))
 }
 
 /// What this program is when it hosts a plugin for another one

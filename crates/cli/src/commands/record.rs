@@ -74,6 +74,21 @@ pub struct Record {
     json: bool,
 }
 
+/// What plugins changed by themselves belongs to the session as what was recorded does.
+fn keep_plugins(studio: &mut Studio, player: &mut Player, output: &Output) -> Result<(), Failure> {
+    let kept = studio.keep_plugins(player)?;
+    for (device, why) in &kept.failed {
+        output.say(format_args!("note: the state of {device} is not kept: {why}"));
+    }
+    if !kept.kept.is_empty() {
+        output.say(format_args!(
+            "the states of {} plugin(s) that changed by themselves are kept",
+            kept.kept.len()
+        ));
+    }
+    Ok(())
+}
+
 /// When it ends by itself.
 struct Until {
     /// After so many frames, counted where frames are counted: what the hardware drops is not among them.
@@ -114,6 +129,7 @@ impl Record {
         let lost = player.recording().map_or(0, |status| status.hardware_lost);
         let finished = player.finish_recording();
         let stats = player.stats();
+        let plugins = keep_plugins(&mut studio, &mut player, output);
         player.close();
         if lost > 0 {
             output.say(format_args!(
@@ -122,7 +138,7 @@ impl Record {
             ));
         }
         let kept = self.keep(&mut studio, finished, output);
-        ended.and(kept)
+        ended.and(kept).and(plugins)
     }
 
     /// The session with the tracks armed that are to be recorded.
@@ -341,7 +357,7 @@ fn roll(
         }
         player.poll();
         for fault in player.take_failed() {
-            output.say(format_args!("note: {fault}, and is silent now; the rest plays on"));
+            output.say(format_args!("note: {fault}; the rest plays on"));
         }
         let status = player.status();
         let Some(recording) = player.recording() else { break Ok(()) };

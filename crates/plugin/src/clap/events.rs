@@ -215,6 +215,12 @@ pub(crate) fn transport(place: &Place, frame: u32, rate: f64) -> TransportEvent 
     if place.rolling {
         flags |= TransportFlags::IS_PLAYING;
     }
+    if place.recording {
+        flags |= TransportFlags::IS_RECORDING;
+    }
+    if place.before_roll {
+        flags |= TransportFlags::IS_WITHIN_PRE_ROLL;
+    }
     let musical = place.musical.unwrap_or_default();
     if place.musical.is_some() {
         flags |= TransportFlags::HAS_TEMPO

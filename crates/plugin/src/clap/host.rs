@@ -2,6 +2,7 @@
 //! all that is shared is atomic or behind a lock, and bounded.
 
 use std::collections::VecDeque;
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use clack_extensions::note_ports::{HostNotePorts, HostNotePortsImpl, NoteDialect
 use clack_extensions::params::{
     HostParams, HostParamsImplMainThread, HostParamsImplShared, ParamClearFlags, ParamRescanFlags,
 };
+use clack_extensions::preset_discovery::preset_data::Location;
+use clack_extensions::preset_discovery::{HostPresetLoad, HostPresetLoadImpl};
 use clack_extensions::state::{HostState, HostStateImpl};
 use clack_extensions::tail::{HostTail, HostTailImpl};
 use clack_extensions::thread_check::{HostThreadCheck, HostThreadCheckImpl};
@@ -52,6 +55,8 @@ pub(crate) struct Wishes {
     /// Lines that could not be kept.
     pub lost_lines: AtomicU32,
     lines: Mutex<VecDeque<String>>,
+    /// Why the last preset was not loaded, if the plugin said so.
+    preset_error: Mutex<Option<String>>,
     timers: Mutex<Timers>,
 }
 
@@ -82,6 +87,11 @@ impl Wishes {
     /// What the plugin logged since the last call.
     pub(crate) fn take_lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+
+    /// Why the last preset was not loaded.
+    pub(crate) fn take_preset_error(&self) -> Option<String> {
+        self.preset_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Timers that are due; each is set anew.
@@ -126,6 +136,7 @@ impl HostHandlers for Host {
             .register::<HostLog>()
             .register::<HostNotePorts>()
             .register::<HostParams>()
+            .register::<HostPresetLoad>()
             .register::<HostState>()
             .register::<HostTail>()
             .register::<HostThreadCheck>()
@@ -183,6 +194,18 @@ impl HostParamsImplMainThread for Main<'_> {
         self.0.0.rescan.store(true, Ordering::Release);
     }
     fn clear(&self, _: ClapId, _: ParamClearFlags) {}
+}
+
+impl HostPresetLoadImpl for Main<'_> {
+    fn on_error(&self, _: Location, _: Option<&CStr>, _: i32, message: Option<&CStr>) {
+        let why = message.map(|words| text(words.to_bytes()));
+        *self.0.0.preset_error.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Its values are others now.
+    fn loaded(&self, _: Location, _: Option<&CStr>) {
+        self.0.0.rescan.store(true, Ordering::Release);
+    }
 }
 
 impl HostStateImpl for Main<'_> {

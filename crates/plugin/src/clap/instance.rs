@@ -12,6 +12,8 @@ use clack_extensions::audio_ports::{AudioPortFlags, AudioPortInfoBuffer, PluginA
 use clack_extensions::latency::PluginLatency;
 use clack_extensions::note_ports::{NoteDialects, NotePortInfoBuffer, PluginNotePorts};
 use clack_extensions::params::{ParamInfoBuffer, ParamInfoFlags, PluginParams};
+use clack_extensions::preset_discovery::PluginPresetLoad;
+use clack_extensions::preset_discovery::preset_data::Location;
 use clack_extensions::render::{PluginRender, RenderMode};
 use clack_extensions::state::PluginState as StateExtension;
 use clack_extensions::tail::PluginTail;
@@ -29,6 +31,7 @@ use crate::model::{
     AudioPort, InstanceInfo, MAX_FEATURES, MAX_LATENCY, MAX_PARAMS, MAX_PLUGINS, MAX_PORTS, NotePort,
     PluginInfo, PluginParam, text,
 };
+use crate::preset::PresetPlace;
 use crate::quantum::{QUANTUM, Shape};
 use crate::state::{MAX_STATE, PluginState};
 
@@ -75,6 +78,7 @@ struct Extensions {
     notes: Option<PluginNotePorts>,
     render: Option<PluginRender>,
     timer: Option<PluginTimer>,
+    presets: Option<PluginPresetLoad>,
 }
 
 /// A loaded plugin.
@@ -97,10 +101,18 @@ pub(crate) fn describe_file(file: &Path) -> Result<Vec<PluginInfo>, LoadError> {
     Ok(descriptors.filter_map(descriptor).collect())
 }
 
-fn open(file: &Path) -> Result<PluginEntry, LoadError> {
+/// Loads the code of a plugin file.
+pub(super) fn open(file: &Path) -> Result<PluginEntry, LoadError> {
     // SAFETY: The code of a plugin is whatever its maker wrote; nothing can be proved of it. Whoever wants to be safe from
     // it loads it in a worker process, which is the default everywhere.
     unsafe { PluginEntry::load(file) }.map_err(|error| LoadError::File(error.to_string()))
+}
+
+/// What plugins are told of the program that they run in.
+pub(super) fn host_info() -> Result<HostInfo, LoadError> {
+    let (name, url) = ("OmegaStudio", "https://omegastudio.example");
+    HostInfo::new(name, name, url, env!("CARGO_PKG_VERSION"))
+        .map_err(|error| LoadError::Refused(error.to_string()))
 }
 
 fn descriptor(descriptor: &PluginDescriptor) -> Option<PluginInfo> {
@@ -132,13 +144,7 @@ impl Instance {
         let found = factory.plugin_descriptors().take(MAX_PLUGINS).filter_map(descriptor);
         let info = found.into_iter().find(|info| info.id == id).ok_or(LoadError::NoSuchPlugin)?;
         let name = CString::new(id).map_err(|_| LoadError::NoSuchPlugin)?;
-        let host = HostInfo::new(
-            "OmegaStudio",
-            "OmegaStudio",
-            "https://omegastudio.example",
-            env!("CARGO_PKG_VERSION"),
-        )
-        .map_err(|error| LoadError::Refused(error.to_string()))?;
+        let host = host_info()?;
         let wishes = Arc::new(Wishes::default());
         let shared = Arc::clone(&wishes);
         let mut plugin = PluginInstance::<Host>::new(
@@ -159,6 +165,7 @@ impl Instance {
             notes: handle.get_extension(),
             render: handle.get_extension(),
             timer: handle.get_extension(),
+            presets: handle.get_extension(),
         };
         let mut instance = Self { plugin, wishes, can, info, params: Vec::new(), active_latency: 0 };
         instance.look()?;
@@ -292,6 +299,11 @@ impl Instance {
         value.is_finite().then(|| value.clamp(param.min, param.max))
     }
 
+    /// It can save and restore its state.
+    pub(crate) fn has_state(&self) -> bool {
+        self.can.state.is_some()
+    }
+
     /// Its state as it is now.
     pub(crate) fn save(&mut self) -> Result<PluginState, String> {
         let bytes = match self.can.state {
@@ -321,6 +333,26 @@ impl Instance {
         }
         self.set_values(&state.values);
         Ok(())
+    }
+
+    /// Loads a preset.
+    pub(crate) fn load_preset(&mut self, place: &PresetPlace) -> Result<(), String> {
+        let presets = self.can.presets.ok_or("it loads no presets from a host")?;
+        let plain =
+            |words: &str| CString::new(words).map_err(|_| "its place or key has a zero in it".to_owned());
+        let path = match &place.file {
+            None => None,
+            Some(file) => Some(plain(file.to_str().ok_or("the path of the preset is not UTF-8")?)?),
+        };
+        let key = place.key.as_deref().map(plain).transpose()?;
+        let location = path.as_deref().map_or(Location::Plugin, |path| Location::File { path });
+        self.wishes.take_preset_error();
+        let loaded = presets.load_from_location(&self.plugin.plugin_handle(), location, key.as_deref());
+        self.values();
+        loaded.map_err(|_| match self.wishes.take_preset_error() {
+            Some(why) => format!("it did not load the preset: {why}"),
+            None => "it did not load the preset, and does not say why".to_owned(),
+        })
     }
 
     /// Sets values while nothing is processed; does nothing to an active plugin.
@@ -388,8 +420,8 @@ impl Instance {
                 read_only: param.read_only,
             })
         });
-        let (keys, tail) = (keys.collect(), self.can.tail);
-        Ok(Runner::new(stopped.into(), ports, keys, tail, Arc::clone(&self.wishes), rate))
+        let extensions = (self.can.tail, self.can.params);
+        Ok(Runner::new(stopped.into(), ports, keys.collect(), extensions, Arc::clone(&self.wishes), rate))
     }
 
     /// Takes the runner back and lets go of what it needed.
@@ -413,7 +445,8 @@ impl Instance {
         if Wishes::take(&self.wishes.callback) {
             self.plugin.call_on_main_thread_callback();
         }
-        if Wishes::take(&self.wishes.flush) && !self.plugin.is_active() {
+        // While it is active this is the audio thread's: see `Runner::flush`.
+        if !self.plugin.is_active() && Wishes::take(&self.wishes.flush) {
             self.flush(&[]);
         }
         let restart = Wishes::take(&self.wishes.restart);

@@ -7,9 +7,11 @@
 mod events;
 mod host;
 mod instance;
+mod presets;
 mod role;
 mod runner;
 
 pub(crate) use instance::{Instance, LoadError, describe_file};
+pub(crate) use presets::presets_of;
 pub(crate) use role::{Acting, Role};
 pub(crate) use runner::{Changes, Runner};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use clack_extensions::params::PluginParams;
 use clack_extensions::tail::{PluginTail, TailLength};
 use clack_host::events::io::{InputEvents, OutputEvents};
 use clack_host::process::audio_buffers::{AudioPortBuffer, AudioPortBufferType, AudioPorts, InputChannel};
@@ -68,6 +69,7 @@ pub(crate) struct Runner {
     ports: Ports,
     params: Vec<ParamKey>,
     tail: Option<PluginTail>,
+    flushes: Option<PluginParams>,
     wishes: Arc<Wishes>,
     changes: Arc<Changes>,
     rate: f64,
@@ -92,7 +94,7 @@ impl Runner {
         processor: PluginAudioProcessor<Host>,
         ports: Ports,
         params: Vec<ParamKey>,
-        tail: Option<PluginTail>,
+        (tail, flushes): (Option<PluginTail>, Option<PluginParams>),
         wishes: Arc<Wishes>,
         rate: u32,
     ) -> Self {
@@ -108,6 +110,7 @@ impl Runner {
             ports,
             params,
             tail,
+            flushes,
             wishes,
             rate: rate.into(),
             in_events: InEvents::new(),
@@ -132,6 +135,8 @@ impl Runner {
         let _acting = Acting::enter(Role::Audio);
         let frames = (request.frames as usize).clamp(1, QUANTUM);
         request.sort_events(&mut self.spare);
+        // What it wants to exchange, it can in this call.
+        self.wishes.flush.store(false, Ordering::Release);
         reply.outputs.fill(0.0);
         reply.outcome = match self.call(request, frames) {
             Some(status) => {
@@ -140,6 +145,24 @@ impl Runner {
             }
             None => Outcome::Refused,
         };
+        self.tell();
+    }
+
+    /// Has it exchange its values without processing, if it asked for that and was not processed since. The calling thread is the audio thread
+    /// for its duration.
+    pub(crate) fn flush(&mut self) {
+        if !Wishes::take(&self.wishes.flush) {
+            return;
+        }
+        let _acting = Acting::enter(Role::Audio);
+        let Some(params) = self.flushes else { return };
+        self.in_events.clear();
+        self.out_events.clear();
+        params.flush_active(
+            &mut self.processor.plugin_handle(),
+            &InputEvents::from_buffer(&self.in_events),
+            &mut OutputEvents::from_buffer(&mut self.out_events),
+        );
         self.tell();
     }
 

@@ -33,8 +33,8 @@ pub(super) struct Teller {
     /// Notes and MIDI of the quantum.
     notes: Box<[Event]>,
     used_notes: usize,
-    /// Frame of the time line that comes next if nothing happens, and whether it moves.
-    expected: Option<(i64, bool)>,
+    /// Frame of the time line that comes next if nothing happens, whether it moves, and whether that is recorded.
+    expected: Option<(i64, bool, bool)>,
 }
 
 impl Teller {
@@ -173,13 +173,14 @@ fn tell(sent: &mut [f32], request: &mut Request, index: usize, frame: usize, val
 impl PluginProcessor {
     /// A block begins: where the time line jumped before it, the plugin is told.
     pub(super) fn note_block(&mut self, block: &ProcessBlock<'_>) {
-        let now = (block.transport.position, block.transport.rolling);
+        let transport = block.transport;
+        let now = (transport.position, transport.rolling, transport.recording);
         if self.gathered.1 > 0 && self.teller.expected != Some(now) {
             let frame = u32::try_from(self.gathered.0).unwrap_or(0);
             self.request.push_place(place(block, 0, frame, self.tempo.as_deref()));
         }
         let moved = if now.1 { i64::try_from(block.frames()).unwrap_or(0) } else { 0 };
-        self.teller.expected = Some((now.0.saturating_add(moved), now.1));
+        self.teller.expected = Some((now.0.saturating_add(moved), now.1, now.2));
     }
 
     /// A quantum begins at frame `done` of the block; it ends where the clock is a multiple of [`QUANTUM`].
@@ -273,7 +274,8 @@ fn place(block: &ProcessBlock<'_>, done: usize, frame: u32, tempo: Option<&Tempo
     let moved = if transport.rolling { i64::try_from(done).unwrap_or(0) } else { 0 };
     let position = transport.position.saturating_add(moved);
     let musical = tempo.map(|map| musical(map, Frames(position)));
-    Place { frame, position, rolling: transport.rolling, musical }
+    let (rolling, recording) = (transport.rolling, transport.recording);
+    Place { frame, position, rolling, recording, before_roll: transport.count_in > 0, musical }
 }
 
 /// Bars and beats at a frame. Reading the tempo map is real-time safe.

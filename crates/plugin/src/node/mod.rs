@@ -138,6 +138,11 @@ impl std::fmt::Debug for PluginProcessor {
 #[derive(Debug, Default)]
 pub struct PluginTempo(pub Option<Arc<TempoMap>>);
 
+/// A payload for [`Processor::exchange`]: another plugin in the place of this one, which comes back. It begins with
+/// silence for as long as it lags; the tempo map is its own.
+#[derive(Debug, Default)]
+pub struct PluginSwap(pub Option<Box<PluginProcessor>>);
+
 impl PluginProcessor {
     /// Prepares. `values` are the plugin's parameters as they are, in the order of the engine's.
     pub(crate) fn new(
@@ -210,6 +215,7 @@ impl PluginProcessor {
         let woken = self.health.wake.swap(false, Ordering::AcqRel);
         let active = self.active || woken || self.request.reset || !self.request.events().is_empty();
         let source = if self.asleep && !active {
+            self.wire.rest();
             Source::Silence
         } else if self.banned == Some(self.generation) {
             Source::Nothing
@@ -239,7 +245,8 @@ impl PluginProcessor {
     /// Takes over what the other half has to say.
     fn listen(&mut self) -> Option<u32> {
         let generation = self.health.generation.load(Ordering::Acquire);
-        if generation != self.generation {
+        let retell = self.health.retell.swap(false, Ordering::AcqRel);
+        if generation != self.generation || retell {
             self.generation = generation;
             self.teller.tell_all();
             self.asleep = false;
@@ -399,6 +406,8 @@ impl Processor for PluginProcessor {
     fn exchange(&mut self, payload: &mut (dyn std::any::Any + Send)) {
         if let Some(PluginTempo(tempo)) = payload.downcast_mut::<PluginTempo>() {
             std::mem::swap(&mut self.tempo, tempo);
+        } else if let Some(PluginSwap(Some(other))) = payload.downcast_mut::<PluginSwap>() {
+            std::mem::swap(self, other);
         }
     }
 }

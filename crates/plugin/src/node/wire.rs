@@ -46,6 +46,15 @@ impl Wire {
         }
     }
 
+    /// Nothing is sent for a quantum: a plugin that sleeps may still have something to say. In a worker it does so by itself.
+    pub(crate) fn rest(&mut self) {
+        if let Self::Local(wire) = self
+            && let Some(runner) = wire.runner.as_deref_mut()
+        {
+            runner.flush();
+        }
+    }
+
     /// Sends a request. Gives the number to ask for its reply with; `None` when it cannot be sent now.
     pub(crate) fn submit(&mut self, request: &mut Request, waits: bool, health: &Health) -> Option<u32> {
         match self {

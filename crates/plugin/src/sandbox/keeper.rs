@@ -207,8 +207,9 @@ impl Keeper {
         answer
     }
 
-    fn ask(&mut self, Ask { command, response }: Ask) {
-        let answer = match self.call(&command, &[], ANSWERING) {
+    fn ask(&mut self, Ask { command, state, response }: Ask) {
+        let bytes = state.as_ref().map(PluginState::to_bytes).unwrap_or_default();
+        let answer = match self.call(&command, &bytes, ANSWERING) {
             Ok((Answer::Failed(why), _)) => Response::Failed(why),
             Ok((Answer::Done, bytes)) if matches!(command, Command::Save) => {
                 match PluginState::from_bytes(&bytes) {
@@ -219,7 +220,12 @@ impl Keeper {
                     Err(why) => Response::Failed(why.to_string()),
                 }
             }
-            Ok((answer, _)) => Response::Answer(answer),
+            Ok((answer, _)) => {
+                if matches!(answer, Answer::Loaded(..)) {
+                    self.state = state;
+                }
+                Response::Answer(answer)
+            }
             Err(error) => {
                 let known = self.state.clone().filter(|_| matches!(command, Command::Save));
                 self.trouble(match error {

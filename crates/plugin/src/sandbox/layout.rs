@@ -185,7 +185,9 @@ impl Layout {
 
 fn write_place(slot: &[AtomicU32], at: usize, place: &Place) {
     put(slot, at, place.frame);
-    put(slot, at + 1, u32::from(place.rolling) | (u32::from(place.musical.is_some()) << 1));
+    let flags = [place.rolling, place.musical.is_some(), place.recording, place.before_roll];
+    let flags = flags.iter().rev().fold(0, |flags, on| (flags << 1) | u32::from(*on));
+    put(slot, at + 1, flags);
     put_long(slot, at + 2, place.position.cast_unsigned());
     let musical = place.musical.unwrap_or_default();
     put_long(slot, at + 4, musical.tempo.to_bits());
@@ -210,6 +212,8 @@ fn read_place(slot: &[AtomicU32], at: usize) -> Place {
         frame: get(slot, at),
         position: get_long(slot, at + 2).cast_signed(),
         rolling: flags & 1 != 0,
+        recording: flags & 4 != 0,
+        before_roll: flags & 8 != 0,
         musical: (flags & 2 != 0).then_some(musical),
     }
 }
@@ -310,9 +314,15 @@ mod tests {
         let mut request = Request::new(&shape());
         (request.frames, request.reset, request.steady) = (100, true, u64::MAX - 5);
         let musical = Musical { tempo: 123.4, beat: -1.5, bar_begin: 8.0, bar: -2, signature: (7, 8) };
-        let place = Place { frame: 0, position: -77, rolling: true, musical: Some(musical) };
+        let place = Place {
+            position: -77,
+            rolling: true,
+            recording: true,
+            musical: Some(musical),
+            ..Place::default()
+        };
         request.push_place(place);
-        request.push_place(Place { frame: 99, position: i64::MAX, rolling: false, musical: None });
+        request.push_place(Place { frame: 99, position: i64::MAX, before_roll: true, ..Place::default() });
         let address = NoteAddress { note: i32::MIN, channel: -1, key: 127 };
         let kinds = [
             EventKind::NoteOn(address, 0.25),

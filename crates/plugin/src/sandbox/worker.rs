@@ -19,7 +19,7 @@ use super::priority;
 use super::remote::{sleep_on, wake};
 use crate::clap::Runner;
 use crate::quantum::{Reply, Request, Shape};
-use crate::scan::look_main;
+use crate::scan::{look_main, presets_main};
 use crate::service::{Answer, Command, Service, Stage, Told};
 use crate::state::PluginState;
 
@@ -75,6 +75,7 @@ fn serve(mut line: Line) -> io::Result<()> {
     let (setup, has_state) = match command {
         Command::Open(setup, has_state) => (setup, has_state),
         Command::Look(file, from) => return look_main(&mut line, &file, from),
+        Command::Presets(file) => return presets_main(&mut line, &file),
         _ => return Err(io::ErrorKind::InvalidData.into()),
     };
     let state = if has_state { PluginState::from_bytes(&bytes).ok() } else { None };
@@ -101,11 +102,13 @@ fn serve(mut line: Line) -> io::Result<()> {
     line.send(&Message::Answer(Answer::Done), &[], PATIENCE)?;
     loop {
         if line.ready(TICK)? {
-            let (command, _): (Command, Vec<u8>) = line.receive(PATIENCE)?;
+            let (command, bytes): (Command, Vec<u8>) = line.receive(PATIENCE)?;
             if matches!(command, Command::Quit) {
                 break;
             }
-            let (answer, state) = service.answer(command);
+            let state =
+                if matches!(command, Command::Load) { PluginState::from_bytes(&bytes).ok() } else { None };
+            let (answer, state) = service.answer(command, state.as_ref());
             let bytes = state.map(|state| state.to_bytes()).unwrap_or_default();
             line.send(&Message::Answer(answer), &bytes, PATIENCE)?;
         }
@@ -185,6 +188,7 @@ fn process(
     let mut without_pause = 0;
     while !stop.load(Ordering::Acquire) {
         if submitted.load(Ordering::Acquire) == served {
+            runner.flush();
             sleeping.store(1, Ordering::SeqCst);
             if submitted.load(Ordering::SeqCst) == served && !stop.load(Ordering::SeqCst) {
                 sleep_on(submitted, served);

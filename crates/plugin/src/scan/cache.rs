@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use super::FileScan;
+use crate::model::PluginInfo;
 
 const FORMAT: u32 = 1;
 /// Bytes of the largest cache that is read.
@@ -55,9 +56,30 @@ impl Cache {
         let read = || -> Option<Self> {
             let mut text = Vec::new();
             File::open(file).ok()?.take(LARGEST).read_to_end(&mut text).ok()?;
-            serde_json::from_slice(&text).ok()
+            Self::from_bytes(&text)
         };
-        read().filter(|cache| cache.omega_plugin_cache == FORMAT).unwrap_or_default()
+        read().unwrap_or_default()
+    }
+
+    /// What bytes say; they are believed no more than a plugin is. `None` for what is no cache, or one of another format.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let read: Self = serde_json::from_slice(bytes).ok()?;
+        let bounded = |(file, entry): (String, Entry)| {
+            let scan = entry.scan.bounded();
+            (file, Entry { scan, ..entry })
+        };
+        let files = read.files.into_iter().map(bounded).collect();
+        (read.omega_plugin_cache == FORMAT).then_some(Self { files, ..read })
+    }
+
+    /// As bytes.
+    pub(super) fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    /// All plugins of all files.
+    pub(super) fn into_plugins(self) -> impl Iterator<Item = PluginInfo> {
+        self.files.into_values().flat_map(|entry| entry.scan.plugins)
     }
 
     /// What was found in that version of the file.
@@ -76,7 +98,7 @@ impl Cache {
         let beside = file.with_extension(format!("{}.part", std::process::id()));
         let written = (|| {
             let mut out = File::create(&beside)?;
-            out.write_all(&serde_json::to_vec(self)?)?;
+            out.write_all(&self.to_bytes()?)?;
             out.sync_all()?;
             std::fs::rename(&beside, file)
         })();

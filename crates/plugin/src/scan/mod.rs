@@ -5,6 +5,8 @@ mod cache;
 #[cfg(target_os = "linux")]
 mod look;
 mod paths;
+#[cfg(target_os = "linux")]
+mod presets;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,13 +15,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Location, PluginInfo};
+use crate::model::{Location, MAX_PLUGINS, PluginInfo, text};
 use crate::plugin::WorkerProgram;
+use crate::preset::Presets;
 use cache::{Cache, Stamp};
 
 #[cfg(target_os = "linux")]
 pub(crate) use look::look_main;
 pub use paths::{cache_file, search_folders};
+#[cfg(target_os = "linux")]
+pub(crate) use presets::presets_main;
 
 /// How to scan.
 #[derive(Clone, Debug)]
@@ -96,6 +101,26 @@ pub(crate) struct FileScan {
     pub troubles: Vec<(Option<String>, String)>,
 }
 
+impl FileScan {
+    /// As [`PluginInfo::bounded`].
+    fn bounded(self) -> Self {
+        let short = |words: String| text(words.as_bytes());
+        let plugins = self.plugins.into_iter().take(MAX_PLUGINS).map(PluginInfo::bounded);
+        let troubles = self.troubles.into_iter().take(MAX_PLUGINS);
+        let troubles = troubles.map(|(plugin, what)| (plugin.map(short), short(what)));
+        Self { plugins: plugins.collect(), troubles: troubles.collect() }
+    }
+}
+
+/// The plugins that the bytes of a [`cache_file`] tell of, and those bytes as they would be written again; `None` for what
+/// is no cache of this version.
+#[must_use]
+pub fn read_cache(bytes: &[u8]) -> Option<(Vec<PluginInfo>, Vec<u8>)> {
+    let cache = Cache::from_bytes(bytes)?;
+    let again = cache.to_bytes().ok()?;
+    Some((cache.into_plugins().collect(), again))
+}
+
 /// Scans. `progress` is told each file before it is looked at.
 ///
 /// # Errors
@@ -152,6 +177,23 @@ impl Scan {
             what,
         }));
     }
+}
+
+/// Asks a plugin file for its presets, in a child process.
+///
+/// # Errors
+/// When no child can be started. A file that crashes or hangs over it is a trouble in [`Presets`].
+pub fn presets(options: &ScanOptions, file: &std::path::Path) -> io::Result<Presets> {
+    ask_for_presets(&options.program, file, options.patience)
+}
+
+#[cfg(target_os = "linux")]
+use presets::ask as ask_for_presets;
+
+/// As for `look`.
+#[cfg(not(target_os = "linux"))]
+fn ask_for_presets(_: &WorkerProgram, _: &std::path::Path, _: Duration) -> io::Result<Presets> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(target_os = "linux")]

@@ -43,6 +43,14 @@ impl Plugs {
         Location { file: self.folder.path().join("Test.clap"), id: omega_testplugs::id(kind) }
     }
 
+    /// Presets in files beside the plugins: name and contents.
+    pub fn preset_files(&self, files: &[(&str, &str)]) -> PathBuf {
+        let folder = self.folder.path().join("Test.clap.presets");
+        std::fs::create_dir_all(folder.join("more")).unwrap();
+        files.iter().for_each(|(name, contents)| std::fs::write(folder.join(name), contents).unwrap());
+        folder
+    }
+
     /// What the plugins hold against their host.
     pub fn violations(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("Test.clap.violations")).unwrap_or_default()
@@ -146,8 +154,8 @@ impl Rig {
             self.values[usize::from(param)] = table[0];
         }
         let params = Params::new(&self.values, &varying, &table, frames, 0, frames);
-        let transport =
-            Transport { position: self.clock, clock: self.clock, rolling: true, ..Transport::default() };
+        let (position, clock) = (self.clock, self.clock);
+        let transport = Transport { position, clock, rolling: true, ..Transport::default() };
         let mut block = ProcessBlock::new(Channels::new(&mut memory, frames, 0, frames), params, transport);
         if self.side {
             block.aux[0] = ChannelsRef::new(&side, frames, 0, frames, false);
