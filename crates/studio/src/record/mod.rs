@@ -28,8 +28,8 @@ pub(crate) use place::{Placed, place};
 /// The folder within a session where takes are written.
 pub const RECORDING: &str = "recording";
 
-/// Seconds that a disk may stand still before something is lost.
-const PATIENCE: usize = 4;
+/// Seconds that a disk may stand still before something is lost. A busy one was seen to do so for seven.
+const PATIENCE: usize = 12;
 
 /// How long storage is waited for before the time line rolls.
 const READY: Duration = Duration::from_secs(5);
