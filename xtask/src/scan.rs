@@ -143,7 +143,10 @@ test result: FAILED. 2 passed; 1 failed; 4 ignored; 0 measured; 0 filtered out; 
         let skip = Skip { test: "a::plays".to_owned(), reason: "jackd is not installed".to_owned() };
         assert_eq!(scanner.skips, [skip]);
         assert_eq!((scanner.passed, scanner.failed, scanner.ignored, scanner.ran()), (2, 1, 4, 1));
-        let failure = Failure { test: "a::fails".to_owned(), output: vec!["assertion failed".to_owned(), String::new()] };
+        let failure = Failure {
+            test: "a::fails".to_owned(),
+            output: vec!["assertion failed".to_owned(), String::new()],
+        };
         assert_eq!(scanner.failures, [failure]);
         assert!(shown.contains(&"assertion failed") && !shown.contains(&"noise"), "{shown:?}");
         assert!(shown.contains(&"test a::fails ... FAILED") && !shown.contains(&"test a::quiet ... ok"));

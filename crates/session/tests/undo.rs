@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use omega_session::edit::*;
 use omega_session::{
-    ApplyError, CreateOptions, DeviceId, Document, Edit, OpenOptions, ParamTarget, Project, TrackId, TrackKind,
+    ApplyError, CreateOptions, DeviceId, Document, Edit, OpenOptions, ParamTarget, Project, TrackId,
+    TrackKind,
 };
 use proptest::prelude::*;
 use support::{Dice, edit, furnish, verb};

@@ -140,7 +140,9 @@ mod scalar {
 }
 
 mod vector {
-    use super::{Lanes, MAGNITUDE, PARTIAL_SUMS, PartialSums, STRIP, STRIP_SUMS, WIDTH, Wide, fold_strip, lane};
+    use super::{
+        Lanes, MAGNITUDE, PARTIAL_SUMS, PartialSums, STRIP, STRIP_SUMS, WIDTH, Wide, fold_strip, lane,
+    };
 
     /// Vectors that hold the partial sums of a strip.
     const VECTORS: usize = STRIP_SUMS / WIDTH;

@@ -219,11 +219,11 @@ impl Placing<'_> {
         for part in parts {
             if comp.iter().any(|span| part.meets(span.from, span.to)) {
                 for middle in self.cut_out(part, heard) {
-                    self.into_take(middle, &earlier);
+                    self.put_into_take(middle, &earlier);
                 }
             } else {
                 spans.push((part.start, part.end));
-                self.into_take(part.id, &earlier);
+                self.put_into_take(part.id, &earlier);
             }
         }
         spans.sort_unstable();
@@ -236,7 +236,7 @@ impl Placing<'_> {
         comp.sort_by_key(|span| span.from);
     }
 
-    fn into_take(&mut self, id: ClipId, take: &TakeId) {
+    fn put_into_take(&mut self, id: ClipId, take: &TakeId) {
         self.out.edits.push(ClipTake { id, take: Some(take.clone()) }.into());
     }
 
