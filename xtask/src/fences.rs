@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::Result;
 
 /// Crates that run on the audio thread: their own `clippy.toml` carries both lists.
-const REAL_TIME_CRATES: &[&str] = &["rt", "dsp", "processor", "engine", "devices"];
+const REAL_TIME_CRATES: &[&str] = &["rt", "dsp", "processor", "engine", "devices", "plugin"];
 
 /// Crates that must be `#![no_std]`, so that what allocates or blocks cannot be named in them.
 const NO_STD_CRATES: &[&str] = &["time", "rt", "dsp", "processor", "engine"];

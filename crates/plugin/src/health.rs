@@ -108,6 +108,13 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "runs off the audio thread"
+    )]
+
     use super::*;
 
     #[test]

@@ -1,4 +1,10 @@
 //! A plugin in this process: its main thread is a thread of ours.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

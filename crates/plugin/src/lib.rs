@@ -32,6 +32,9 @@
 //! - **Nothing that a worker writes is believed** (`whatever_lies_there_is_read_without_harm`).
 //! - **The host keeps to CLAP's rules**: every test plugin watches it and every test looks at what they found.
 //!
+//! Code of the audio thread lies in `node`, [`quantum`], `health`, and in the halves of `clap` and `sandbox` that run there, behind the
+//! lints of `clippy.toml`; every other module says at its top that it runs elsewhere.
+//!
 //! More, with figures: `docs/plugins.md`.
 
 mod clap;

@@ -1,4 +1,10 @@
 //! What is known of a plugin: plain data, bounded, whatever the plugin says of itself.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,10 @@
 //! A plugin, as the rest of the program has it: one interface, wherever it runs.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::ffi::OsString;
 use std::io;

@@ -1,4 +1,10 @@
 //! Presets: what a plugin's file says there is, and where a plugin finds one again.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::path::PathBuf;
 

@@ -109,6 +109,7 @@ const NO_EVENT: Event = Event { frame: 0, kind: EventKind::Transport };
 impl Request {
     /// Memory for requests of that shape. Allocates.
     #[must_use]
+    #[allow(clippy::disallowed_macros, reason = "prepares off the audio thread")]
     pub fn new(shape: &Shape) -> Self {
         Self {
             frames: 0,
@@ -198,6 +199,7 @@ impl Request {
 
 /// Memory to sort the events of a request in. Allocates.
 #[must_use]
+#[allow(clippy::disallowed_macros, reason = "prepares off the audio thread")]
 pub fn spare_events() -> Box<[Event]> {
     vec![NO_EVENT; MAX_EVENTS].into_boxed_slice()
 }
@@ -255,6 +257,13 @@ fn channel_mut(memory: &mut [f32], index: usize) -> &mut [f32] {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "runs off the audio thread"
+    )]
+
     use super::*;
 
     #[test]

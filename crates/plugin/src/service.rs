@@ -1,4 +1,10 @@
 //! What can be asked of a plugin's main thread, and the main thread itself: the same in a worker and in this process.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -9,6 +9,12 @@
 //!
 //! The values of all parameters are kept beside the plugin's own state: they are what is left for a plugin that has none,
 //! and what is shown where the plugin is missing.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use serde::{Deserialize, Serialize};
 

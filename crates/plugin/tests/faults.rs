@@ -1,5 +1,11 @@
 //! Whatever a plugin does, what is heard goes on: it fades to the input, the plugin is named, and comes back with its last
 //! state.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "tests prepare and judge off the audio thread"
+)]
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::cast_possible_truncation,

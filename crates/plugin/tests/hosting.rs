@@ -1,4 +1,10 @@
 //! What a plugin does is what is heard, in this process and in a worker, for any cut into blocks.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "tests prepare and judge off the audio thread"
+)]
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::cast_possible_truncation,

@@ -1,4 +1,10 @@
 //! Plugins that others made: those of Debian's `zam-plugins`. Without them these tests are skipped.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "tests prepare and judge off the audio thread"
+)]
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::cast_possible_truncation,

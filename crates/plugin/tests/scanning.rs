@@ -1,4 +1,10 @@
 //! A scan finds what there is, whatever else lies there.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "tests prepare and judge off the audio thread"
+)]
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::cast_possible_truncation,

@@ -1,4 +1,10 @@
 //! What plugins want by themselves, and what they are asked for beside sound: states, presets, flushes, rendering, logs.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "tests prepare and judge off the audio thread"
+)]
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::cast_possible_truncation,

@@ -179,6 +179,10 @@ fn info(id: &str, json: bool, output: &Output) -> Result<(), Failure> {
     }
     let state = if info.has_state { "saves its state" } else { "has no state but its values" };
     output.print(format_args!("{}; latency {} frames; {state}", channels(info), told.latency))?;
+    let unheard: Vec<&str> = plugin.unheard_outputs().collect();
+    if !unheard.is_empty() {
+        output.print(format_args!("only its main output is heard, not {}", plain(unheard.join(", "))))?;
+    }
     for param in &told.params {
         let text = |value: f64| plugin.text(param.id, value).unwrap_or_else(|| value.to_string());
         let (min, max, now) = (text(param.min), text(param.max), text(param.value));

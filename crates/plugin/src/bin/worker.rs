@@ -1,4 +1,10 @@
 //! A worker process by itself; see [`omega_plugin::worker_main`].
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::process::ExitCode;
 

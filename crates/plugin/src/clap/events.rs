@@ -61,6 +61,7 @@ pub(crate) struct InEvents(Vec<Entry>);
 
 impl InEvents {
     /// Allocates.
+    #[allow(clippy::disallowed_methods, reason = "prepares off the audio thread")]
     pub(crate) fn new() -> Self {
         Self(Vec::with_capacity(MAX_EVENTS + MAX_PLACES))
     }
@@ -69,6 +70,7 @@ impl InEvents {
         self.0.clear();
     }
 
+    #[allow(clippy::disallowed_methods, reason = "within the capacity that was made before")]
     fn push(&mut self, entry: Entry) {
         if self.0.len() < self.0.capacity() {
             self.0.push(entry);
@@ -101,6 +103,7 @@ impl InEvents {
     }
 
     /// Values only, for when nothing is processed.
+    #[allow(clippy::disallowed_methods, reason = "prepares off the audio thread")]
     pub(crate) fn values(values: &[(ClapId, f64)]) -> Self {
         let value = |&(id, value): &(ClapId, f64)| {
             Entry::Value(ParamValueEvent::new(0, id, Pckn::match_all(), value))
@@ -283,5 +286,21 @@ impl OutputEventBuffer for OutEvents {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_are_told_whether_it_rolls_records_or_counts_in() {
+        let told =
+            |place: Place| transport(&place, 0, 48_000.0).flags & !TransportFlags::HAS_SECONDS_TIMELINE;
+        assert_eq!(told(Place::default()), TransportFlags::empty());
+        let rolls = Place { rolling: true, recording: true, ..Place::default() };
+        assert_eq!(told(rolls), TransportFlags::IS_PLAYING | TransportFlags::IS_RECORDING);
+        let counts_in = Place { before_roll: true, ..Place::default() };
+        assert_eq!(told(counts_in), TransportFlags::IS_WITHIN_PRE_ROLL);
     }
 }

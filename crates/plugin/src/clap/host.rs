@@ -1,5 +1,11 @@
 //! What plugins may ask of us. Every call may come at any time, from any thread, also from a plugin that breaks the rules:
 //! all that is shared is atomic or behind a lock, and bounded.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::collections::VecDeque;
 use std::ffi::CStr;

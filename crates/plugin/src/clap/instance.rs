@@ -1,4 +1,10 @@
 //! The half of a plugin that lives on its main thread: loading, describing, state, values, activation.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 #![allow(unsafe_code, reason = "loading a plugin runs foreign code")]
 
 use std::ffi::{CStr, CString};

@@ -1,4 +1,10 @@
 //! What a file says of its presets: CLAP's preset discovery, of which this is the host's side.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr};

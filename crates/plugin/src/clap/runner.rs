@@ -40,6 +40,7 @@ pub(crate) struct Changes {
 const NOBODY: u64 = u64::MAX;
 
 impl Changes {
+    #[allow(clippy::disallowed_methods, reason = "prepares off the audio thread")]
     fn new(params: usize) -> Self {
         let slots = (0..params).map(|_| (AtomicU64::new(NOBODY), AtomicU64::new(0))).collect();
         Self { slots }
@@ -53,6 +54,7 @@ impl Changes {
     }
 
     /// What changed since the last call.
+    #[allow(clippy::disallowed_methods, reason = "prepares off the audio thread")]
     pub(crate) fn take(&self) -> Vec<(u32, f64)> {
         let taken = self.slots.iter().filter_map(|(key, bits)| {
             let id = key.swap(NOBODY, Ordering::AcqRel);
@@ -90,6 +92,7 @@ impl std::fmt::Debug for Runner {
 
 impl Runner {
     /// Makes all memory that processing needs.
+    #[allow(clippy::disallowed_methods, reason = "prepares off the audio thread")]
     pub(crate) fn new(
         processor: PluginAudioProcessor<Host>,
         ports: Ports,

@@ -24,6 +24,13 @@ pub(crate) fn fed(from: usize, into: usize, to: usize) -> Fed {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "runs off the audio thread"
+    )]
+
     use super::*;
 
     #[test]

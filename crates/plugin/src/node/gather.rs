@@ -39,6 +39,7 @@ pub(super) struct Teller {
 
 impl Teller {
     /// For a plugin that has these values. Allocates; all that follows is real-time safe.
+    #[allow(clippy::disallowed_macros, reason = "prepares off the audio thread")]
     pub(super) fn new(values: &[f32]) -> Self {
         Self {
             sent: values.into(),
@@ -296,6 +297,13 @@ fn musical(map: &TempoMap, frame: Frames) -> Musical {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "runs off the audio thread"
+    )]
+
     use super::*;
     use crate::quantum::Shape;
 

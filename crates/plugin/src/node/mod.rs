@@ -145,6 +145,7 @@ pub struct PluginSwap(pub Option<Box<PluginProcessor>>);
 
 impl PluginProcessor {
     /// Prepares. `values` are the plugin's parameters as they are, in the order of the engine's.
+    #[allow(clippy::disallowed_macros, reason = "prepares off the audio thread")]
     pub(crate) fn new(
         wire: Wire,
         health: Arc<Health>,

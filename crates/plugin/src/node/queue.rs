@@ -28,6 +28,7 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// Room for so many. Allocates; all that follows is real-time safe.
+    #[allow(clippy::disallowed_macros, reason = "prepares off the audio thread")]
     pub(crate) fn new(capacity: usize) -> Self {
         let nothing = Segment { frames: 0, source: Source::Nothing };
         Self { ring: vec![nothing; capacity.max(1)].into_boxed_slice(), first: 0, used: 0 }
@@ -68,6 +69,13 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "runs off the audio thread"
+    )]
+
     use super::*;
 
     #[test]

@@ -103,6 +103,7 @@ pub(crate) struct Local {
 }
 
 /// Both ends of a wire. Allocates.
+#[allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "prepares off the audio thread")]
 pub(crate) fn local(shape: &crate::quantum::Shape, slots: usize) -> (Local, LocalStage) {
     let (to_audio, inbox) = omega_rt::fifo::fifo(2);
     let (outbox, from_audio) = omega_rt::fifo::fifo(2);

@@ -1,5 +1,11 @@
 //! Watches over a worker, on a thread of its own: hands on what is asked of the plugin, sees when it crashes, hangs or
 //! misbehaves, kills it and starts another one with the last state.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::collections::VecDeque;
 use std::io;

@@ -297,6 +297,13 @@ fn read_event(slot: &[AtomicU32], at: usize) -> Option<Event> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::disallowed_macros,
+        reason = "runs off the audio thread"
+    )]
+
     use super::*;
 
     fn shape() -> Shape {

@@ -3,6 +3,12 @@
 //! ```text
 //! length of the JSON (4 bytes, little-endian) · length of the bytes (4) · JSON · bytes
 //! ```
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;

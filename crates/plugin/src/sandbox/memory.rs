@@ -2,6 +2,12 @@
 //!
 //! All access is atomic, word by word, so that whatever the other side does, nothing here is undefined: a value is the one
 //! that is there in that moment, and whoever reads it checks it.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 #![allow(unsafe_code, reason = "maps memory that another process maps too")]
 
 use std::os::fd::{AsFd, OwnedFd};

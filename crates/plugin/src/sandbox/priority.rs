@@ -1,4 +1,10 @@
 //! How the audio thread of a worker is scheduled: before everything ordinary, behind the audio thread of the host.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 #![allow(unsafe_code, reason = "the scheduler is reached through the C library")]
 
 use std::time::Duration;

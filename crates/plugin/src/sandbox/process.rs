@@ -1,4 +1,10 @@
 //! Worker processes: started by `exec`, ended with all that they started.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::io;
 use std::os::fd::OwnedFd;

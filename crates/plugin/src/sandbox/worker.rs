@@ -1,4 +1,10 @@
 //! The worker process.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::io;
 use std::os::unix::net::UnixStream;

@@ -1,4 +1,10 @@
 //! What earlier scans found, so that a file is looked at again only when it changed.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::collections::BTreeMap;
 use std::fs::File;

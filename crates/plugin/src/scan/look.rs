@@ -1,4 +1,10 @@
 //! Looks at one file: the child's side, and its host's.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::io;
 use std::path::{Path, PathBuf};

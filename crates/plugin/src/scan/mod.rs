@@ -1,5 +1,11 @@
 //! Finds the plugins of this system. Each file is looked at by a child process: one that crashes or hangs is named as such,
 //! and the scan goes on.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 mod cache;
 #[cfg(target_os = "linux")]

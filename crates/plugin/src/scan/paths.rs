@@ -1,4 +1,10 @@
 //! Where plugins lie on this system, by the rules of CLAP's `entry.h`, and where what was found is remembered.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

@@ -1,4 +1,10 @@
 //! Listing the presets of a file: what the child does, and how it is watched.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs off the audio thread"
+)]
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -24,6 +24,8 @@ fn folder() -> &'static PathBuf {
         std::fs::create_dir_all(&folder).expect("a folder");
         let beside = std::env::current_exe().expect("a program").with_file_name("libomega_testplugs.so");
         std::fs::copy(beside, folder.join("Test.clap")).expect("cargo builds them with this test");
+        // One that others made, where it is installed.
+        let _ = std::fs::copy(LIMITER, folder.join("ZaMaximX2.clap"));
         let program = WorkerProgram::itself(&["--exact", "worker"]).expect("a program");
         let folders = vec![folder.clone()];
         let scan = ScanOptions { folders, cache: None, ..ScanOptions::new(program.clone()) };
@@ -31,6 +33,9 @@ fn folder() -> &'static PathBuf {
         folder
     })
 }
+
+/// A limiter with latency, of Debian's `zam-plugins`.
+pub const LIMITER: &str = "/usr/lib/clap/ZaMaximX2.clap";
 
 /// Hosts the test plugins for as long as this lives; a test is not passed while a plugin has something against its host.
 pub struct Hosted;

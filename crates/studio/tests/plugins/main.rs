@@ -6,6 +6,7 @@
 mod common;
 mod host;
 mod misbehaviour;
+mod parallel;
 mod states;
 
 /// Not a test of its own: what this program is when it is started as a worker.

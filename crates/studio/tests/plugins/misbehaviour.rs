@@ -96,7 +96,7 @@ impl<'a> Show<'a> {
         let mut player = Player::open(&project, root, sources, &config, Level::detect()).expect("it opens");
         assert_eq!(player.plugin_complaints(), Vec::<String>::new());
         let mut turner = Turner::new(clock, BLOCK);
-        player.set_loop(LoopRange::new(0, LOOP as i64));
+        player.set_loop(LoopRange::new(0, i64::try_from(LOOP).expect("small")));
         turner.until(&mut player, |player, _, _| player.settled() && is_heard(player, &device()));
         player.locate(0);
         turner.turn(&mut player);

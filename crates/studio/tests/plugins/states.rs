@@ -37,6 +37,7 @@ fn dev() -> DeviceId {
 }
 
 /// The gain of the test plugins as a factor.
+#[allow(clippy::cast_possible_truncation, reason = "sound is in single precision")]
 fn factor(db: f64) -> f32 {
     (1.0 + db / 64.0) as f32
 }
