@@ -145,13 +145,14 @@ impl<'a> Lowering<'a> {
         let mut list = Vec::new();
         for heard in self.project.heard_on(id) {
             let Some(clip) = self.project.clip(&heard.clip) else { continue };
-            let Some(media) = self.project.media_file(&clip.media) else {
-                self.out.notices.push(Notice::MissingMedia { media: clip.media.clone() });
+            let Some(id) = &clip.media else { continue };
+            let Some(media) = self.project.media_file(id) else {
+                self.out.notices.push(Notice::MissingMedia { media: id.clone() });
                 continue;
             };
-            let segment = clips::segment(&heard, clip, media, track.channels, &self.out.tempo);
+            let segment = clips::segment(&heard, clip, (id, media), track.channels, &self.out.tempo);
             self.out.end = self.out.end.max(segment.end() + track.delay.0.max(0));
-            list.push((segment, clip.media.clone()));
+            list.push((segment, id.clone()));
         }
         if list.is_empty() {
             return;
