@@ -46,6 +46,7 @@ impl<'a> Lowering<'a> {
             spec: GraphSpec::default(),
             nodes: BTreeMap::new(),
             play_lists: BTreeMap::new(),
+            note_lists: BTreeMap::new(),
             targets: BTreeMap::new(),
             meters: BTreeMap::new(),
             tapes: BTreeMap::new(),
@@ -118,9 +119,12 @@ impl<'a> Lowering<'a> {
             self.clips(id, track, before);
         }
         let delayed = track.kind != TrackKind::Audio;
-        let mut last = input;
+        let (mut last, mut players) = (input, Vec::new());
         for (device, spec) in self.project.chain(id) {
-            last = self.device(track, device, spec, last);
+            last = self.device(track, device, spec, last, &mut players);
+        }
+        if track.kind == TrackKind::Audio {
+            self.notes(id, track, &players);
         }
         let pre = ids::node(&[id.as_str(), "pre"], channels);
         self.out.spec.nodes.push(NodeSpec::new(
@@ -178,7 +182,15 @@ impl<'a> Lowering<'a> {
     ///
     /// A device without latency that is bypassed is left out. One that has latency, or whose bypass is automated, stays,
     /// and a switch behind it chooses between its output and its input: the compiler delays that one by the latency.
-    fn device(&mut self, track: &Track, id: &DeviceId, device: &Device, last: NodeId) -> NodeId {
+    /// Its node is added to `players` if it takes notes.
+    fn device(
+        &mut self,
+        track: &Track,
+        id: &DeviceId,
+        device: &Device,
+        last: NodeId,
+        players: &mut Vec<NodeId>,
+    ) -> NodeId {
         let channels = track.channels;
         let config = self.config(channels, channels);
         let built_in = registry::descriptor(&device.kind);
@@ -225,6 +237,7 @@ impl<'a> Lowering<'a> {
         let batch = registry::runs_in_lanes(&device.kind).then(|| ids::number(&device.kind));
         self.out.spec.nodes.push(NodeSpec { latency, aux, batch, ..spec });
         self.out.nodes.insert(node, plan);
+        players.extend(descriptor.takes_notes.then_some(node));
         self.cable(last, node, "chain", |edge| edge);
         if let Some((side, from)) = side {
             let source = ids::node(&[side.as_str(), "pre"], from);
@@ -315,6 +328,11 @@ impl<'a> Lowering<'a> {
             }
         }
         params
+    }
+
+    /// Whether a track is muted; its automation apart.
+    pub(crate) fn is_muted(&self, id: &TrackId) -> bool {
+        self.audible.muted.contains(id)
     }
 
     // --- Cables between strips ------------------------------------------------------------------------------------

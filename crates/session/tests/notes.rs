@@ -133,7 +133,27 @@ fn parts_start_the_notes_that_the_whole_started_and_end_them_at_the_seam() {
         assert_eq!(sounding(&document.project()), cut);
         document.undo().unwrap();
         assert_eq!(sounding(&document.project()), whole);
+        assert_eq!(played(&document.project()), whole);
     }
+}
+
+/// What a player is given, in the words of [`sounding`].
+fn played(project: &Project) -> Vec<(i64, i64, u8)> {
+    let played = project.played_on(&id("a"), 10_000);
+    assert!(!played.cut);
+    let mut notes: Vec<_> = played.notes.iter().map(|note| (note.start.0, note.end.0, note.key)).collect();
+    notes.sort_unstable();
+    notes
+}
+
+#[test]
+fn a_loop_of_notes_without_end_is_cut_where_there_is_too_much() {
+    let mut document = song(1 << 50, &[(0, 1, 60), (1, 1, 61)]);
+    let (start, length) = (Some(Extent(0)), Some(Extent(2)));
+    document.apply(ClipLoopSet { id: clip("c"), on: true, start, length }).unwrap();
+    let played = document.project().played_on(&id("a"), 1_000);
+    assert_eq!((played.notes.len(), played.cut), (1_000, true));
+    assert_eq!(played.notes[999].start, Ticks(1_999));
 }
 
 #[test]

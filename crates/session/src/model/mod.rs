@@ -18,6 +18,7 @@ mod media;
 mod metronome;
 mod notes;
 mod order;
+mod played;
 mod project;
 pub(crate) mod read;
 mod repair;
@@ -47,6 +48,7 @@ pub use notes::{
     Control, ControlKind, Controls, Entries, Entry, MAX_CHANNEL, MAX_MIDI, Note, Notes, RELEASE,
 };
 pub use order::OrderKey;
+pub use played::{Played, PlayedControl, PlayedNote};
 pub use project::{Project, SCHEMA};
 pub use read::TextError;
 pub use send::Send;
