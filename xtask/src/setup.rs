@@ -146,6 +146,18 @@ const PACKAGES: &[Package] = &[
         need: Tests,
         why: "drum kits as WAV and FLAC: import, play and render tests",
     },
+    Package {
+        name: "mma",
+        sign: "/usr/share/doc/mma/examples",
+        need: Tests,
+        why: "73 real MIDI files: import and export tests",
+    },
+    Package {
+        name: "openttd-openmsx",
+        sign: "/usr/share/games/openttd/baseset/openmsx",
+        need: Tests,
+        why: "31 real MIDI files: import and export tests",
+    },
 ];
 
 /// Installs what is missing; asks first unless we are root or `yes` says so.

@@ -94,6 +94,7 @@ pub(crate) mod prepare {
             key: KEY.into(),
             name: "Bypass".into(),
             aux_inputs: vec![PortInfo { name: "Dry".into(), channels: None }],
+            takes_notes: false,
             params: vec![bypass.taper(Taper::Toggle).smoothing(Smoothing::Linear(10.0))],
         }
     }

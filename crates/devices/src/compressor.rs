@@ -470,6 +470,7 @@ pub(crate) mod prepare {
             key: KEY.into(),
             name: "Compressor".into(),
             aux_inputs: vec![PortInfo { name: "Side-chain".into(), channels: None }],
+            takes_notes: false,
             params: vec![
                 ParamInfo::new("threshold", "Threshold", Unit::Decibels, [-60.0, 0.0], -18.0),
                 log(ParamInfo::new("ratio", "Ratio", Unit::Ratio, [1.0, 100.0], 4.0)),

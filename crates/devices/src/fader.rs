@@ -313,7 +313,7 @@ pub(crate) mod prepare {
     }
 
     fn described(key: &'static str, name: &'static str, params: Vec<ParamInfo>) -> Descriptor {
-        Descriptor { key: key.into(), name: name.into(), aux_inputs: Vec::new(), params }
+        Descriptor { key: key.into(), name: name.into(), aux_inputs: Vec::new(), takes_notes: false, params }
     }
 
     pub(crate) fn fader() -> Descriptor {

@@ -212,6 +212,7 @@ pub(crate) mod prepare {
             key: KEY.into(),
             name: "Frame delay".into(),
             aux_inputs: Vec::new(),
+            takes_notes: false,
             params: vec![delay],
         }
     }

@@ -12,6 +12,7 @@
 //! - [`bypass`]: goes from a device's sound to the unprocessed one.
 //! - [`monitor`]: chooses between a track's clips and its input.
 //! - [`clip_reader`]: plays a track's clips; built by itself, not through the registry, as are the next two.
+//! - [`note_player`]: plays a track's notes into an instrument.
 //! - [`tape`]: records what comes in from outside.
 //! - [`metronome`]: clicks on the beats of a tempo map.
 #![no_std]
@@ -27,6 +28,7 @@ pub mod frame_delay;
 mod level;
 pub mod metronome;
 pub mod monitor;
+pub mod note_player;
 pub mod registry;
 pub mod tape;
 pub mod utility;

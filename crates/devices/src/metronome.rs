@@ -136,6 +136,7 @@ pub mod prepare {
             key: "omega.metronome".into(),
             name: "Metronome".into(),
             aux_inputs: Vec::new(),
+            takes_notes: false,
             params: vec![
                 ParamInfo::new("level", "Level", Unit::Decibels, [lowest, 12.0], 0.0),
                 ParamInfo::new("on", "On", Unit::None, [0.0, 1.0], 1.0).taper(Taper::Toggle),

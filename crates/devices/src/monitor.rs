@@ -143,6 +143,7 @@ pub(crate) mod prepare {
             key: KEY.into(),
             name: "Input monitor".into(),
             aux_inputs: vec![PortInfo { name: "Input".into(), channels: None }],
+            takes_notes: false,
             params: vec![
                 ParamInfo::new("monitor", "Monitor", Unit::None, [0.0, 2.0], 1.0).taper(Taper::Choice(vec![
                     "Off".into(),

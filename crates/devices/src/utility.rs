@@ -174,6 +174,7 @@ pub(crate) mod prepare {
             key: KEY.into(),
             name: "Utility".into(),
             aux_inputs: Vec::new(),
+            takes_notes: false,
             params: vec![
                 ParamInfo::new("gain", "Gain", Unit::Decibels, [lowest, 24.0], 0.0),
                 ParamInfo::new("width", "Width", Unit::Percent, [0.0, 2.0], 1.0),

@@ -13,10 +13,16 @@ pub fn source_id(media: &MediaId) -> SourceId {
 }
 
 /// The segment that plays what is heard of `clip` on a track of `channels` channels.
-pub(crate) fn segment(heard: &Heard, clip: &Clip, media: &Media, channels: u16, tempo: &TempoMap) -> Segment {
+pub(crate) fn segment(
+    heard: &Heard,
+    clip: &Clip,
+    (source, media): (&MediaId, &Media),
+    channels: u16,
+    tempo: &TempoMap,
+) -> Segment {
     let length = heard.end - heard.start;
     let before = heard.start - tempo.frame_of(clip.position);
-    let behind = clip.length - before - length;
+    let behind = clip.length.frames() - before - length;
     let (start, length, before, behind) = (heard.start.0, length.0, before.0, behind.0);
     #[allow(clippy::cast_possible_truncation, reason = "a gain is kept in single precision")]
     let gain = libm::pow(10.0, clip.gain_db / 20.0) as f32;
@@ -42,7 +48,7 @@ pub(crate) fn segment(heard: &Heard, clip: &Clip, media: &Media, channels: u16, 
             left: heard.fade_out.outside.0,
         },
         muted: heard.muted,
-        ..Segment::new(source_id(&clip.media), start, length, offset)
+        ..Segment::new(source_id(source), start, length, offset)
     }
 }
 

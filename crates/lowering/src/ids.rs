@@ -33,6 +33,11 @@ pub(crate) fn number(what: &str) -> u64 {
     hash(&[what])
 }
 
+/// A name of several parts as a number, for notes.
+pub(crate) fn numbers(parts: &[&str]) -> u64 {
+    hash(parts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

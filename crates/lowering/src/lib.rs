@@ -14,6 +14,9 @@
 //!                                                              └─► in of a bus, the master, or the hardware
 //! ```
 //!
+//! Notes need no cable: the first device of the chain that takes notes plays those of the track ([`Lowered::note_lists`]), because each
+//! node sees its exact place on the time line behind any latency.
+//!
 //! Where the input of a track is heard, a switch stands before `in` and chooses between clips and input. The tape is a dead
 //! end: where it is placed on the time line ([`Lowered::place_tapes`]) holds nobody back.
 //!
@@ -26,6 +29,7 @@ mod ids;
 mod input;
 mod listen;
 mod metronome;
+mod notes;
 mod params;
 mod strip;
 
@@ -33,6 +37,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use omega_devices::clip_reader::Segment;
+use omega_devices::note_player::{Shot, Touch};
 use omega_graph::{EdgeId, GraphSpec, MeterId, NodeId};
 use omega_processor::{Descriptor, PrepareConfig, Smoothing};
 use omega_session::model::{Device, DeviceId, MediaId, ParamTarget, Project, TrackId};
@@ -141,6 +146,16 @@ pub enum Notice {
         /// The media.
         media: MediaId,
     },
+    /// The notes of a track are not heard: no device of it takes notes.
+    NoInstrument {
+        /// The name of the track.
+        track: String,
+    },
+    /// The notes of a track are not all heard: there are too many.
+    TooManyNotes {
+        /// The name of the track.
+        track: String,
+    },
     /// The output or send leads nowhere: its target is gone.
     DanglingRoute {
         /// The name of the track.
@@ -163,6 +178,18 @@ impl std::fmt::Display for Notice {
             Self::MissingMedia { media } => {
                 write!(f, "the media {media} is not in the pool; its clips are silent")
             }
+            Self::NoInstrument { track } => {
+                write!(
+                    f,
+                    "track \"{track}\": its notes are silent, because no device on it takes notes; add an instrument"
+                )
+            }
+            Self::TooManyNotes { track } => {
+                write!(
+                    f,
+                    "track \"{track}\": it has too many notes, and the last ones are silent; spread them over several tracks"
+                )
+            }
             Self::DanglingRoute { track } => {
                 write!(
                     f,
@@ -182,6 +209,8 @@ pub struct Lowered {
     pub nodes: BTreeMap<NodeId, NodePlan>,
     /// Segments of each node of [`Kind::Clips`], by start, and the media that they need.
     pub play_lists: BTreeMap<NodeId, Vec<(Segment, MediaId)>>,
+    /// What each node plays that takes notes: the first of a track what its clips hold, the others nothing.
+    pub note_lists: BTreeMap<NodeId, NotePart>,
     /// Where each parameter of the session is found: node and index.
     pub targets: BTreeMap<ParamTarget, (NodeId, u16)>,
     /// Meters behind the faders.
@@ -200,6 +229,15 @@ pub struct Lowered {
     pub end: i64,
     /// What was left out.
     pub notices: Vec<Notice>,
+}
+
+/// What an instrument plays, on the frames of the time line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotePart {
+    /// By start.
+    pub shots: Vec<Shot>,
+    /// By place.
+    pub touches: Vec<(i64, Touch)>,
 }
 
 /// A tape at the input of a track.

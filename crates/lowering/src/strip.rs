@@ -46,6 +46,7 @@ impl<'a> Lowering<'a> {
             spec: GraphSpec::default(),
             nodes: BTreeMap::new(),
             play_lists: BTreeMap::new(),
+            note_lists: BTreeMap::new(),
             targets: BTreeMap::new(),
             meters: BTreeMap::new(),
             tapes: BTreeMap::new(),
@@ -118,9 +119,12 @@ impl<'a> Lowering<'a> {
             self.clips(id, track, before);
         }
         let delayed = track.kind != TrackKind::Audio;
-        let mut last = input;
+        let (mut last, mut players) = (input, Vec::new());
         for (device, spec) in self.project.chain(id) {
-            last = self.device(track, device, spec, last);
+            last = self.device(track, device, spec, last, &mut players);
+        }
+        if track.kind == TrackKind::Audio {
+            self.notes(id, track, &players);
         }
         let pre = ids::node(&[id.as_str(), "pre"], channels);
         self.out.spec.nodes.push(NodeSpec::new(
@@ -145,13 +149,14 @@ impl<'a> Lowering<'a> {
         let mut list = Vec::new();
         for heard in self.project.heard_on(id) {
             let Some(clip) = self.project.clip(&heard.clip) else { continue };
-            let Some(media) = self.project.media_file(&clip.media) else {
-                self.out.notices.push(Notice::MissingMedia { media: clip.media.clone() });
+            let Some(id) = &clip.media else { continue };
+            let Some(media) = self.project.media_file(id) else {
+                self.out.notices.push(Notice::MissingMedia { media: id.clone() });
                 continue;
             };
-            let segment = clips::segment(&heard, clip, media, track.channels, &self.out.tempo);
+            let segment = clips::segment(&heard, clip, (id, media), track.channels, &self.out.tempo);
             self.out.end = self.out.end.max(segment.end() + track.delay.0.max(0));
-            list.push((segment, clip.media.clone()));
+            list.push((segment, id.clone()));
         }
         if list.is_empty() {
             return;
@@ -177,7 +182,15 @@ impl<'a> Lowering<'a> {
     ///
     /// A device without latency that is bypassed is left out. One that has latency, or whose bypass is automated, stays,
     /// and a switch behind it chooses between its output and its input: the compiler delays that one by the latency.
-    fn device(&mut self, track: &Track, id: &DeviceId, device: &Device, last: NodeId) -> NodeId {
+    /// Its node is added to `players` if it takes notes.
+    fn device(
+        &mut self,
+        track: &Track,
+        id: &DeviceId,
+        device: &Device,
+        last: NodeId,
+        players: &mut Vec<NodeId>,
+    ) -> NodeId {
         let channels = track.channels;
         let config = self.config(channels, channels);
         let built_in = registry::descriptor(&device.kind);
@@ -224,6 +237,7 @@ impl<'a> Lowering<'a> {
         let batch = registry::runs_in_lanes(&device.kind).then(|| ids::number(&device.kind));
         self.out.spec.nodes.push(NodeSpec { latency, aux, batch, ..spec });
         self.out.nodes.insert(node, plan);
+        players.extend(descriptor.takes_notes.then_some(node));
         self.cable(last, node, "chain", |edge| edge);
         if let Some((side, from)) = side {
             let source = ids::node(&[side.as_str(), "pre"], from);
@@ -314,6 +328,11 @@ impl<'a> Lowering<'a> {
             }
         }
         params
+    }
+
+    /// Whether a track is muted; its automation apart.
+    pub(crate) fn is_muted(&self, id: &TrackId) -> bool {
+        self.audible.muted.contains(id)
     }
 
     // --- Cables between strips ------------------------------------------------------------------------------------

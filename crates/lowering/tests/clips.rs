@@ -30,7 +30,7 @@ fn empty() -> Project {
 
 fn clip(at: i64, length: i64, offset: i64) -> Clip {
     let mut clip = Clip::new(track(), media(), TimePoint::Absolute(Frames(at)), Frames(length));
-    clip.offset = Frames(offset);
+    clip.offset = Frames(offset).into();
     clip
 }
 

@@ -346,6 +346,7 @@ pub fn descriptor(info: &InstanceInfo) -> Descriptor {
         aux_inputs: side_chains
             .map(|port| PortInfo { name: port.name.clone().into(), channels: Some(port.channels) })
             .collect(),
+        takes_notes: !info.plugin.note_inputs.is_empty(),
         params: info.params.iter().map(param).collect(),
     }
 }

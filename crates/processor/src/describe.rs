@@ -149,6 +149,8 @@ pub struct Descriptor {
     pub name: Cow<'static, str>,
     /// Extra inputs beside the main one: side-chains. At most [`crate::MAX_AUX`].
     pub aux_inputs: Vec<PortInfo>,
+    /// It plays the notes of its track.
+    pub takes_notes: bool,
     /// Parameters.
     pub params: Vec<ParamInfo>,
 }

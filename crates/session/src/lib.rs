@@ -18,8 +18,9 @@ pub use edit::{Edit, EditError};
 pub use folder::{Holder, TEXT};
 pub use model::{
     Automation, BusPrecision, COMP_FADE, Change, Clip, ClipId, ClipLoop, Colour, CompEdge, CompId, CompSpan,
-    Device, DeviceId, Fade, FadeShape, Fault, Heard, Lane, LaneId, Listen, Marker, MarkerId, Media, MediaId,
-    MediaOrigin, MeterId, MeterPoint, Metronome, Monitor, OrderKey, Output, PanLaw, ParamTarget, Point,
-    PointId, PointShape, Project, RangeSetting, SCHEMA, Send, SendId, SendParam, Settings, Take, TakeId,
-    TempoId, TempoPoint, TextError, Track, TrackId, TrackKind, TrackParam,
+    Control, ControlId, ControlKind, Controls, Device, DeviceId, Extent, Fade, FadeShape, Fault, Heard, Lane,
+    LaneId, Listen, Marker, MarkerId, Media, MediaId, MediaOrigin, MeterId, MeterPoint, Metronome, Monitor,
+    Note, NoteId, Notes, OrderKey, Output, PanLaw, ParamTarget, Point, PointId, PointShape, Project,
+    RangeSetting, SCHEMA, Send, SendId, SendParam, Settings, Take, TakeId, TempoId, TempoPoint, TextError,
+    Track, TrackId, TrackKind, TrackParam,
 };

@@ -101,11 +101,11 @@ fn things_added_and_removed_by_hand_are_added_and_deleted() {
     let mut document = open(&folder);
     let project = document.project();
     assert!(project.track(&id("room")).is_none() && project.track(&id("hand")).is_some());
-    assert_eq!((project.clips().len(), project.sends().len()), (8, 1));
+    assert_eq!((project.clips().len(), project.sends().len()), (9, 1));
     document.undo().unwrap().unwrap();
     let project = document.project();
     assert!(project.track(&id("room")).is_some() && project.track(&id("hand")).is_none());
-    assert_eq!((project.clips().len(), project.sends().len()), (9, 2));
+    assert_eq!((project.clips().len(), project.sends().len()), (10, 2));
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn song(clips: usize, dice: &mut Dice) -> Document {
             edits.push(ClipReverse { id: name.clone(), on: true }.into());
         }
         if dice.roll(3) == 0 {
-            let length = Some(Frames(dice.number(1, 50)));
+            let length = Some(Extent(dice.number(1, 50)));
             edits.push(ClipLoopSet { id: name, on: true, start: None, length }.into());
         }
     }
@@ -179,10 +179,10 @@ proptest! {
         let project = document.project();
         let (left, right) = (project.clip(&clip("left")).unwrap(), project.clip(&clip("right")).unwrap());
         let map = project.tempo_map();
-        let overlap = map.frame_of(left.position) + left.length - map.frame_of(right.position);
+        let overlap = left.end(&map) - map.frame_of(right.position);
         prop_assert_eq!((overlap, left.fade_out.length, right.fade_in.length), (Frames(length), overlap, overlap));
         // Where either sounded before and sounds now, it is at the same frame of its media.
-        let lines = |clip: &Clip| map.frame_of(clip.position) - clip.offset;
+        let lines = |clip: &Clip| map.frame_of(clip.position) - clip.offset.frames();
         prop_assert_eq!((lines(left).0, lines(right).0), (at - 300, at + 200 + gap - 300));
         prop_assert!(before.len() >= 200);
     }
@@ -298,7 +298,7 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
             ClipSplit { id: clip("c0"), at: TimePoint::Absolute(Frames(90_000)), right: None }.into(),
             "90000f is not inside clip \"c0\"",
         ),
-        (ClipSlip { id: clip("c0"), by: Frames(-9_000) }.into(), "has nothing before its first frame"),
+        (ClipSlip { id: clip("c0"), by: Extent(-9_000) }.into(), "has nothing before its first frame"),
         (TimeInsert { at, length: TimeLength::Musical(Ticks(0)), tracks: vec![] }.into(), "is 1 or more"),
         (
             DeviceAdd { sidechain: Some(id("a")), ..DeviceAdd::new(id("a"), "x") }.into(),

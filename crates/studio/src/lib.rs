@@ -41,6 +41,7 @@ pub use studio::{ImportReport, KeptPlugins, Studio, StudioError};
 pub use omega_audio_io as audio_io;
 pub use omega_dsp::simd::Level;
 pub use omega_engine::{LoopRange, RecordRange};
+pub use omega_interchange as interchange;
 pub use omega_media as media;
 pub use omega_plugin as plugin;
 pub use omega_rt as rt;

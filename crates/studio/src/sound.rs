@@ -8,13 +8,14 @@ use crate::plugins::Rack;
 use crate::sources::Sources;
 use omega_devices::clip_reader::{ClipReader, PlayList, Segment, SourceId};
 use omega_devices::metronome::Metronome;
+use omega_devices::note_player::{NoteList, NotePlayer};
 use omega_devices::registry;
 use omega_devices::tape::Tape;
 use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, NodeSetup, ParamSetup, Plan};
 use omega_engine::{LanePoint, LaneShape};
 use omega_graph::{CompileError, NodeId};
-use omega_lowering::{Kind, Lowered, NodePlan, Purpose, lower_with_plugins, source_id};
+use omega_lowering::{Kind, Lowered, NodePlan, NotePart, Purpose, lower_with_plugins, source_id};
 use omega_plugin::{Pace, PluginTempo};
 use omega_processor::{Channels, MAX_BLOCK, Params, ProcessBlock, Processor, Transport};
 use omega_session::model::{DeviceId, MediaId, Project};
@@ -146,7 +147,10 @@ impl Sound {
                     let mut processor =
                         built.map_err(|why| SoundError::Device { name: node.name.clone(), why })?;
                     processor.exchange(&mut PluginTempo(Some(lowered.tempo.clone())));
-                    processor
+                    match lowered.note_lists.get(id) {
+                        Some(part) => player(processor, part),
+                        None => processor,
+                    }
                 }
                 Kind::Clips => {
                     let list = lowered.play_lists.get(id).map(Vec::as_slice).unwrap_or_default();
@@ -173,6 +177,12 @@ impl Sound {
         }
         for (id, list) in changed {
             self.conductor.exchange(id, ClipReader::payload(list));
+        }
+        let parts_before = self.lowered.as_ref().map(|before| &before.note_lists);
+        for (id, part) in lowered.note_lists.iter().filter(|(id, _)| !fresh.contains(id)) {
+            if parts_before.and_then(|before| before.get(id)) != Some(part) {
+                self.conductor.exchange(*id, note_list(part).payload());
+            }
         }
         let before = self.lowered.as_ref().map(|before| &before.tempo);
         let tempo_changed = before.is_some_and(|before| !Arc::ptr_eq(before, &lowered.tempo));
@@ -263,6 +273,17 @@ fn probe(key: &str, plan: &NodePlan, level: Level) -> u32 {
     let mut block = ProcessBlock::new(main, Params::constant(&values), Transport::default());
     let _ = processor.process(&mut block);
     processor.latency()
+}
+
+fn note_list(part: &NotePart) -> NoteList {
+    NoteList::build(part.shots.clone(), part.touches.clone())
+}
+
+/// An instrument that plays the notes of its track.
+fn player(instrument: Box<dyn Processor>, part: &NotePart) -> Box<dyn Processor> {
+    let mut player = NotePlayer::new(instrument);
+    player.exchange(&mut *note_list(part).payload());
+    Box::new(player)
 }
 
 fn build(key: &str, node: &NodePlan, level: Level) -> Result<Box<dyn Processor>, SoundError> {

@@ -85,7 +85,7 @@ fn by_hand(root: &Path) -> Project {
     for (number, (of, Range { start, end }, rise, fall)) in pieces.into_iter().enumerate() {
         let offset = start - 100 * i64::try_from(of).expect("small");
         let mut clip = Clip::new(track(), media(of), at(start), Frames(end - start));
-        (clip.offset, clip.gain_db) = (Frames(offset), -3.0);
+        (clip.offset, clip.gain_db) = (Frames(offset).into(), -3.0);
         clip.fade_in = Fade::new(Frames(rise), FadeShape::EqualPower);
         clip.fade_out = Fade::new(Frames(fall), FadeShape::EqualPower);
         project.put_clip(ClipId::new(&format!("clp-{number}")).expect("an id"), clip);

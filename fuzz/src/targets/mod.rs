@@ -2,6 +2,7 @@
 
 mod media;
 mod plugin;
+mod midi;
 mod seeded;
 mod session;
 mod time;
@@ -32,6 +33,7 @@ pub const ALL: &[&Target] = &[
     &media::TAKE,
     &plugin::STATE,
     &plugin::CACHE,
+    &midi::FILE,
     &session::PROJECT,
     &session::EDITS,
     &session::HISTORY,

@@ -12,6 +12,7 @@ mod edit;
 mod history;
 mod import;
 mod info;
+mod midi;
 mod new;
 mod play;
 mod plugins;
@@ -33,6 +34,7 @@ pub use plugins::host as host_plugins;
 pub enum Command {
     New(new::New),
     Import(import::Import),
+    Midi(midi::Midi),
     Info(info::Info),
     Edit(edit::Edit),
     Undo(undo::Undo),
@@ -64,6 +66,7 @@ impl Command {
         match self {
             Self::New(command) => command.run(output),
             Self::Import(command) => command.run(output),
+            Self::Midi(command) => command.run(output),
             Self::Info(command) => command.run(output),
             Self::Edit(command) => command.run(output),
             Self::Undo(command) => command.run(output),

@@ -73,7 +73,7 @@ fn as_json(project: &Project, map: &TempoMap, id: &TrackId, track: &Track) -> Va
     let clip = |(id, clip): (&omega_studio::session::ClipId, &std::sync::Arc<Clip>)| {
         let start = map.frame_of(clip.position);
         json!({"id": id, "position": PointText(clip.position).to_string(), "start": start.0,
-            "end": (start + clip.length).0, "media": clip.media, "mute": clip.mute})
+            "end": clip.end(map).0, "media": clip.media, "mute": clip.mute})
     };
     let takes = project.takes_of(id).map(|(id, take)| {
         let mut clips: Vec<Value> = project.clips_in(id).map(clip).collect();

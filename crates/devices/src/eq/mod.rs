@@ -540,7 +540,13 @@ pub(crate) mod prepare {
         let mut params: Vec<ParamInfo> =
             (1..).zip(DEFAULTS).flat_map(|(number, defaults)| band(number, defaults)).collect();
         params.push(ParamInfo::new("gain", "Output gain", Unit::Decibels, [-24.0, 24.0], 0.0));
-        Descriptor { key: KEY.into(), name: "Equaliser".into(), aux_inputs: Vec::new(), params }
+        Descriptor {
+            key: KEY.into(),
+            name: "Equaliser".into(),
+            aux_inputs: Vec::new(),
+            takes_notes: false,
+            params,
+        }
     }
 
     pub(crate) fn build(config: &PrepareConfig, level: Level) -> Box<dyn Processor> {

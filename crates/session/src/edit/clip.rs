@@ -2,12 +2,13 @@
 
 use omega_time::{Frames, TimeBase, TimePoint};
 
-use super::clip_place::{end, in_base, start};
+use super::clip_place::{end, in_base, place_behind, start};
+use super::clip_trim::refuse_notes;
 use super::take::check_take;
 use super::verb::{Verb, optional_point, setters, verb};
 use super::{Draft, EditError};
 use crate::model::{
-    Clip, ClipId, Colour, Fade, Media, MediaId, PointText, TakeId, Track, TrackId, TrackKind,
+    Clip, ClipId, Colour, Extent, Fade, Media, MediaId, PointText, TakeId, Track, TrackId, TrackKind,
 };
 
 verb! {
@@ -57,7 +58,7 @@ impl Verb for ClipAdd {
         let media = draft.get::<Media>(&self.media)?;
         let length = self.length.unwrap_or(media.frames - self.offset);
         let mut clip = Clip::new(self.track.clone(), self.media.clone(), self.position, length);
-        (clip.offset, clip.gain_db) = (self.offset, self.gain_db);
+        (clip.offset, clip.gain_db) = (self.offset.into(), self.gain_db);
         clip.name.clone_from(&self.name);
         clip.take.clone_from(&self.take);
         draft.add(self.id.as_ref(), clip).map(drop)
@@ -98,8 +99,13 @@ impl Verb for ClipRemove {
         let beside = draft.project.clips_on(&gone.track).filter(|(_, clip)| clip.take == gone.take);
         let later = beside.filter(|(_, clip)| start(&map, clip) >= end);
         let later: Vec<(ClipId, TimePoint)> = later.map(|(id, clip)| (id.clone(), clip.position)).collect();
+        let (frames, ticks) = (end - start(&map, &gone), gone.length.ticks());
         for (id, position) in later {
-            let place = TimePoint::Absolute(map.frame_of(position) - gone.length);
+            let place = match position {
+                // Notes are measured in ticks, and so is the gap that they leave among what moves with the tempo.
+                TimePoint::Musical(tick) if gone.has_notes() => TimePoint::Musical(tick - ticks),
+                position => TimePoint::Absolute(map.frame_of(position) - frames),
+            };
             draft.change::<Clip>(&id, |clip| clip.position = in_base(&map, place, position.base()))?;
         }
         Ok(())
@@ -161,7 +167,7 @@ impl Verb for ClipDuplicate {
             copy.track = track.clone();
         }
         let map = draft.project.tempo_map();
-        let place = self.position.unwrap_or_else(|| TimePoint::Absolute(end(&map, &copy)));
+        let place = self.position.unwrap_or_else(|| place_behind(&map, &copy, copy.length));
         copy.position = in_base(&map, place, copy.position.base());
         draft.add(self.copy.as_ref(), copy).map(drop)
     }
@@ -205,7 +211,9 @@ verb! {
 
 impl Verb for ClipFade {
     fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
-        let length = draft.get::<Clip>(&self.id)?.length;
+        let clip = draft.get::<Clip>(&self.id)?;
+        refuse_notes(&self.id, clip, "fades")?;
+        let length = clip.length.frames();
         if let Some(fade) = self.fade_in.iter().chain(&self.fade_out).find(|fade| fade.length > length) {
             return Err(EditError::refused(format!(
                 "a fade of {} frames is longer than the clip, which has {}",
@@ -220,33 +228,34 @@ impl Verb for ClipFade {
 }
 
 verb! {
-    /// Repeats a stretch of the media, or not.
+    /// Repeats a stretch of the material, or not.
     pub struct ClipLoopSet {
         /// Which one.
         pub id: ClipId,
         /// Whether it does.
         #[serde(default = "super::verb::yes")]
         pub on: bool,
-        /// The frame of the media that the loop starts with; as it was where left out, at first the clip's offset.
+        /// The frame of the media (the tick, in a clip of notes) that the loop starts with; as it was where left out, at first the
+        /// clip's offset.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub start: Option<Frames>,
-        /// Its frames; as they were where left out, at first those of the clip.
+        pub start: Option<Extent>,
+        /// Its frames or ticks; as they were where left out, at first those of the clip.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub length: Option<Frames>,
+        pub length: Option<Extent>,
     }
 }
 
 impl Verb for ClipLoopSet {
     fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
         let clip = draft.get::<Clip>(&self.id)?;
-        let fresh = clip.looping.length == Frames(0);
+        let fresh = clip.looping.length == Extent(0);
         let (start, length) = match fresh {
             true => (clip.offset, clip.length),
             false => (clip.looping.start, clip.looping.length),
         };
         let (start, length) = (self.start.unwrap_or(start), self.length.unwrap_or(length));
-        if self.on && length < Frames(1) {
-            return Err(EditError::refused("a loop has 1 frame or more"));
+        if self.on && length < Extent(1) {
+            return Err(EditError::refused("a loop has 1 frame or tick or more"));
         }
         draft.change::<Clip>(&self.id, |clip| {
             (clip.looping.on, clip.looping.start, clip.looping.length) = (self.on, start, length);
@@ -254,19 +263,41 @@ impl Verb for ClipLoopSet {
     }
 }
 
-setters! {
+verb! {
     /// Sets the gain of a clip.
-    ClipGain(Clip, ClipId) {
+    pub struct ClipGain {
+        /// Which one.
+        pub id: ClipId,
         /// −144 (silence) to 48.
-        db: f64,
-    } |clip, this| clip.gain_db = this.db;
+        pub db: f64,
+    }
+}
 
+impl Verb for ClipGain {
+    fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
+        refuse_notes(&self.id, draft.get::<Clip>(&self.id)?, "gain; set their velocities")?;
+        draft.change::<Clip>(&self.id, |clip| clip.gain_db = self.db)
+    }
+}
+
+verb! {
     /// Plays a clip backwards or not.
-    ClipReverse(Clip, ClipId) {
+    pub struct ClipReverse {
+        /// Which one.
+        pub id: ClipId,
         /// Backwards.
-        on: bool,
-    } |clip, this| clip.reverse = this.on;
+        pub on: bool,
+    }
+}
 
+impl Verb for ClipReverse {
+    fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
+        refuse_notes(&self.id, draft.get::<Clip>(&self.id)?, "way back")?;
+        draft.change::<Clip>(&self.id, |clip| clip.reverse = self.on)
+    }
+}
+
+setters! {
     /// Mutes a clip or not.
     ClipMute(Clip, ClipId) {
         /// Whether it is.

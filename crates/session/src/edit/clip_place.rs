@@ -1,8 +1,10 @@
 //! Where clips lie on the time line, in frames, and how places change their base.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use omega_time::{Frames, TempoMap, TimeBase, TimePoint};
 
-use crate::model::Clip;
+use crate::model::{Clip, Control, ControlKind, Controls, Extent, Note, Notes};
 
 /// A place in another base. From frames to ticks it is the last tick that is not after the frame.
 pub(crate) fn in_base(map: &TempoMap, point: TimePoint, base: TimeBase) -> TimePoint {
@@ -19,38 +21,57 @@ pub(crate) fn start(map: &TempoMap, clip: &Clip) -> Frames {
 
 /// The first frame after a clip.
 pub(crate) fn end(map: &TempoMap, clip: &Clip) -> Frames {
-    start(map, clip) + clip.length
+    clip.end(map)
 }
 
-/// Takes so many frames away from the start of a clip's material, or gives them back (negative), without moving it.
+/// How far a place on the time line lies behind a clip's start, as the clip measures its material.
+pub(crate) fn behind_start(map: &TempoMap, clip: &Clip, at: TimePoint) -> Extent {
+    if clip.has_notes() {
+        (map.tick_of(at) - map.tick_of(clip.position)).into()
+    } else {
+        (map.frame_of(at) - start(map, clip)).into()
+    }
+}
+
+/// The place on the time line that lies so far behind a clip's start, in the unit in which the clip measures its material.
+pub(crate) fn place_behind(map: &TempoMap, clip: &Clip, by: Extent) -> TimePoint {
+    if clip.has_notes() {
+        TimePoint::Musical(map.tick_of(clip.position) + by.ticks())
+    } else {
+        TimePoint::Absolute(start(map, clip) + by.frames())
+    }
+}
+
+/// Takes so much away from the start of a clip's material, or gives it back (negative), without moving it.
 /// `None` where the media has nothing before.
-pub(crate) fn cut_start(clip: &mut Clip, frames: Frames) -> Option<()> {
-    let offset = if clip.reverse { clip.offset } else { clip.looped(clip.offset + frames) };
-    resize(clip, clip.length - frames, offset)
+pub(crate) fn cut_start(clip: &mut Clip, by: Extent) -> Option<()> {
+    let offset = if clip.reverse { clip.offset } else { clip.looped(clip.offset + by) };
+    resize(clip, clip.length - by, offset)
 }
 
-/// Takes so many frames away from the end of a clip's material, or gives them back (negative).
-pub(crate) fn cut_end(clip: &mut Clip, frames: Frames) -> Option<()> {
-    let offset = if clip.reverse { clip.looped(clip.offset + frames) } else { clip.offset };
-    resize(clip, clip.length - frames, offset)
+/// Takes so much away from the end of a clip's material, or gives it back (negative).
+pub(crate) fn cut_end(clip: &mut Clip, by: Extent) -> Option<()> {
+    let offset = if clip.reverse { clip.looped(clip.offset + by) } else { clip.offset };
+    resize(clip, clip.length - by, offset)
 }
 
-fn resize(clip: &mut Clip, length: Frames, offset: Frames) -> Option<()> {
-    if length < Frames(1) || offset < Frames(0) {
+fn resize(clip: &mut Clip, length: Extent, offset: Extent) -> Option<()> {
+    if length < Extent(1) || (offset < Extent(0) && !clip.has_notes()) {
         return None;
     }
     (clip.length, clip.offset) = (length, offset);
-    clip.fade_in.length = clip.fade_in.length.min(length);
-    clip.fade_out.length = clip.fade_out.length.min(length);
+    clip.fade_in.length = clip.fade_in.length.min(length.frames());
+    clip.fade_out.length = clip.fade_out.length.min(length.frames());
     Some(())
 }
 
 /// Parts a clip at a place inside it. The left part stays in `clip`, the right one is returned; together they play what the
-/// clip played, but for the fades at the seam. `None` where the place is not inside.
+/// clip played, but for the fades at the seam, and for notes that sound across it, which end there. `None` where the place is
+/// not inside.
 pub(crate) fn split(map: &TempoMap, clip: &mut Clip, at: TimePoint) -> Option<Clip> {
     let position = in_base(map, at, clip.position.base());
-    let left = map.frame_of(position) - start(map, clip);
-    if left < Frames(1) || left >= clip.length {
+    let left = behind_start(map, clip, position);
+    if left < Extent(1) || left >= clip.length {
         return None;
     }
     let mut right = clip.clone();
@@ -60,7 +81,30 @@ pub(crate) fn split(map: &TempoMap, clip: &mut Clip, at: TimePoint) -> Option<Cl
     right.position = position;
     right.fade_in.length = Frames(0);
     clip.fade_out.length = Frames(0);
+    if clip.has_notes() && !clip.looping.on {
+        part_notes(clip, &mut right);
+    }
     Some(right)
+}
+
+/// Gives each of two parts of a clip of notes what starts in it, and the right one what its controllers were at the seam.
+fn part_notes(left: &mut Clip, right: &mut Clip) {
+    let seam = right.offset.ticks();
+    let (before, behind): (Vec<Note>, Vec<Note>) =
+        left.notes.all().iter().cloned().partition(|note| note.at < seam);
+    (left.notes, right.notes) = (Notes::new(before), Notes::new(behind));
+    let (before, mut behind): (Vec<Control>, Vec<Control>) =
+        left.controls.all().iter().cloned().partition(|control| control.at < seam);
+    let set_at_seam: BTreeSet<(u8, ControlKind)> = behind
+        .iter()
+        .take_while(|control| control.at == seam)
+        .map(|control| (control.channel, control.kind))
+        .collect();
+    let last: BTreeMap<(u8, ControlKind), &Control> =
+        before.iter().map(|control| ((control.channel, control.kind), control)).collect();
+    let held = last.into_iter().filter(|(what, _)| !set_at_seam.contains(what));
+    behind.extend(held.map(|(_, control)| Control { at: seam, ..control.clone() }));
+    (left.controls, right.controls) = (Controls::new(before), Controls::new(behind));
 }
 
 #[cfg(test)]
@@ -94,7 +138,7 @@ mod tests {
                         position,
                         Frames(20),
                     );
-                    (clip.reverse, clip.looping, clip.offset) = (reverse, looping, Frames(7));
+                    (clip.reverse, clip.looping, clip.offset) = (reverse, looping, Extent(7));
                     let whole = heard(&map, &clip);
                     for at in 1_001..1_020 {
                         let mut left = clip.clone();

@@ -2,10 +2,10 @@
 
 use omega_time::{Frames, TimePoint};
 
-use super::clip_place::{cut_end, cut_start, end, in_base, split, start};
+use super::clip_place::{behind_start, cut_end, cut_start, end, in_base, split, start};
 use super::verb::{Verb, optional_point, verb};
 use super::{Draft, EditError};
-use crate::model::{Clip, ClipId, Fade, FadeShape, PointText};
+use crate::model::{Clip, ClipId, Extent, Fade, FadeShape, PointText};
 
 verb! {
     /// Moves the edges of a clip; its material stays where it is on the time line.
@@ -26,36 +26,45 @@ impl Verb for ClipTrim {
         let map = draft.project.tempo_map();
         let mut clip = Clip::clone(draft.get::<Clip>(&self.id)?);
         if let Some(to) = self.end {
-            let frames = end(&map, &clip) - map.frame_of(to);
-            trim_end(&mut clip, &self.id, frames)?;
+            let by = clip.length - behind_start(&map, &clip, to);
+            trim_end(&mut clip, &self.id, by)?;
         }
         if let Some(to) = self.start {
             let to = in_base(&map, to, clip.position.base());
-            let frames = map.frame_of(to) - start(&map, &clip);
-            trim_start(&mut clip, &self.id, frames)?;
+            let by = behind_start(&map, &clip, to);
+            trim_start(&mut clip, &self.id, by)?;
             clip.position = to;
         }
         draft.change::<Clip>(&self.id, |old| *old = clip)
     }
 }
 
-fn trim_start(clip: &mut Clip, id: &ClipId, frames: Frames) -> Result<(), EditError> {
-    check_left(clip, id, frames)?;
-    cut_start(clip, frames).ok_or_else(|| no_room(id))
+fn trim_start(clip: &mut Clip, id: &ClipId, by: Extent) -> Result<(), EditError> {
+    check_left(clip, id, by)?;
+    cut_start(clip, by).ok_or_else(|| no_room(id))
 }
 
-fn trim_end(clip: &mut Clip, id: &ClipId, frames: Frames) -> Result<(), EditError> {
-    check_left(clip, id, frames)?;
-    cut_end(clip, frames).ok_or_else(|| no_room(id))
+fn trim_end(clip: &mut Clip, id: &ClipId, by: Extent) -> Result<(), EditError> {
+    check_left(clip, id, by)?;
+    cut_end(clip, by).ok_or_else(|| no_room(id))
 }
 
 /// Refuses to leave nothing of a clip. What is gained behind the end of the media is silent, which is no error.
-fn check_left(clip: &Clip, id: &ClipId, frames: Frames) -> Result<(), EditError> {
-    if clip.length - frames < Frames(1) {
+fn check_left(clip: &Clip, id: &ClipId, by: Extent) -> Result<(), EditError> {
+    if clip.length - by < Extent(1) {
         return Err(EditError::refused(format!(
             "nothing would be left of clip {:?}; remove it instead",
             id.as_str()
         )));
+    }
+    Ok(())
+}
+
+/// Refuses what only a clip of media can have.
+pub(super) fn refuse_notes(id: &ClipId, clip: &Clip, what: &str) -> Result<(), EditError> {
+    if clip.has_notes() {
+        let id = id.as_str();
+        return Err(EditError::refused(format!("clip {id:?} holds notes, which have no {what}")));
     }
     Ok(())
 }
@@ -69,8 +78,8 @@ verb! {
     pub struct ClipSlip {
         /// Which one.
         pub id: ClipId,
-        /// Frames by which later material is played; negative for earlier material.
-        pub by: Frames,
+        /// By how much later material is played, in frames, or in ticks of a clip of notes; negative for earlier material.
+        pub by: Extent,
     }
 }
 
@@ -78,7 +87,7 @@ impl Verb for ClipSlip {
     fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
         let clip = draft.get::<Clip>(&self.id)?;
         let offset = clip.looped(clip.offset + self.by);
-        if offset < Frames(0) {
+        if offset < Extent(0) && !clip.has_notes() {
             return Err(no_room(&self.id));
         }
         draft.change::<Clip>(&self.id, |clip| clip.offset = offset)
@@ -86,7 +95,8 @@ impl Verb for ClipSlip {
 }
 
 verb! {
-    /// Parts a clip in two that play what it played. The fades at its ends stay.
+    /// Parts a clip in two that play what it played. The fades at its ends stay. Notes go with the part in which they start; one
+    /// that sounds across the place ends there. Of a clip that loops both parts keep all notes.
     pub struct ClipSplit {
         /// Which one; it becomes the left part.
         pub id: ClipId,
@@ -142,6 +152,9 @@ impl Verb for ClipCrossfade {
         let map = draft.project.tempo_map();
         let mut left = Clip::clone(draft.get::<Clip>(&self.left)?);
         let mut right = Clip::clone(draft.get::<Clip>(&self.right)?);
+        for (id, clip) in [(&self.left, &left), (&self.right, &right)] {
+            refuse_notes(id, clip, "fades")?;
+        }
         if left.track != right.track || start(&map, &left) >= start(&map, &right) {
             return Err(EditError::refused(
                 "the clips of a cross-fade are on one track, and the left one starts first",
@@ -155,10 +168,10 @@ impl Verb for ClipCrossfade {
             let to = TimePoint::Absolute(middle - Frames(length.0 / 2));
             let to = in_base(&map, to, right.position.base());
             let cut = map.frame_of(to) - start(&map, &right);
-            trim_start(&mut right, &self.right, cut)?;
+            trim_start(&mut right, &self.right, cut.into())?;
             right.position = to;
             let cut = end(&map, &left) - (start(&map, &right) + length);
-            trim_end(&mut left, &self.left, cut)?;
+            trim_end(&mut left, &self.left, cut.into())?;
         }
         let overlap = end(&map, &left).min(end(&map, &right)) - start(&map, &right);
         if overlap < Frames(1) || start(&map, &left) >= start(&map, &right) {

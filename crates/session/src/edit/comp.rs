@@ -83,7 +83,7 @@ fn set(
     clear(draft, map, &track, (start, end))?;
     let meets = |clip: &Clip| {
         let first = map.frame_of(clip.position);
-        first < end && first + clip.length > start
+        first < end && clip.end(map) > start
     };
     let clips = draft.project.clips_in(take);
     let base = clips.map(|(_, clip)| clip).find(|clip| meets(clip)).map(|clip| clip.position.base());

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use omega_time::Frames;
 
-use super::clip_place::{cut_end, cut_start};
+use super::clip_place::{behind_start, cut_end, cut_start};
 use super::verb::{Verb, verb};
 use super::{Draft, EditError};
 use crate::model::comp::place;
-use crate::model::{Clip, CompEdge, CompId, CompSpan, Fade, FadeShape, Take, TakeId, Track, TrackId};
+use crate::model::{Clip, CompEdge, CompId, CompSpan, Extent, Fade, FadeShape, Take, TakeId, Track, TrackId};
 
 verb! {
     /// Makes clips of the track itself from what its comp lets sound, with cross-fades where it goes from one take to another.
@@ -26,26 +26,29 @@ impl Verb for CompFlatten {
     fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
         draft.get::<Track>(&self.track)?;
         let map = draft.project.tempo_map();
-        let heard = draft.project.heard_on(&self.track);
+        let mut heard = draft.project.heard_on(&self.track);
+        heard.extend(draft.project.notes_on(&self.track));
         for part in heard {
             let clip = draft.get::<Clip>(&part.clip)?;
             if clip.take.is_none() {
                 continue;
             }
             let mut piece = Clip::clone(clip);
-            let start = map.frame_of(piece.position);
-            let (before, behind) = (part.start - start, start + piece.length - part.end);
+            let before = behind_start(&map, &piece, place(&map, part.start, piece.position.base()));
+            let behind =
+                piece.length - behind_start(&map, &piece, place(&map, part.end, piece.position.base()));
+            let (before, behind) = (before.max(Extent(0)), behind.max(Extent(0)));
             let cut = |_| EditError::refused(format!("clip {:?} cannot be cut", part.clip.as_str()));
             cut_start(&mut piece, before).ok_or(()).map_err(cut)?;
             cut_end(&mut piece, behind).ok_or(()).map_err(cut)?;
             piece.position = place(&map, part.start, piece.position.base());
-            let length = piece.length;
+            let length = piece.length.frames();
             let fade =
                 |edge: CompEdge| Fade::new((edge.length - edge.outside).min(length), FadeShape::EqualPower);
-            if before > Frames(0) || part.fade_in.length > Frames(0) {
+            if before > Extent(0) || part.fade_in.length > Frames(0) {
                 piece.fade_in = fade(part.fade_in);
             }
-            if behind > Frames(0) || part.fade_out.length > Frames(0) {
+            if behind > Extent(0) || part.fade_out.length > Frames(0) {
                 piece.fade_out = fade(part.fade_out);
             }
             (piece.take, piece.mute) = (None, part.muted);

@@ -8,7 +8,7 @@ use imbl::OrdMap;
 
 use super::{EditError, ParamsOf};
 use crate::model::fact::Fact;
-use crate::model::{Fault, PointId, Project, limits};
+use crate::model::{Fault, Project, limits};
 
 /// A thing of a project that is found by its id.
 pub(crate) trait Item: Fact + Clone + Sized {
@@ -142,10 +142,10 @@ impl Draft {
         }
     }
 
-    /// A new id for a point of a lane in which some are taken.
-    pub fn new_point_id(&mut self, taken: &dyn Fn(&PointId) -> bool) -> PointId {
+    /// A new id for something within a thing, such as a point of a lane, where some are taken.
+    pub fn new_inner_id<Id: FromStr>(&mut self, prefix: &str, taken: &dyn Fn(&Id) -> bool) -> Id {
         loop {
-            let text = format!("{}-{}", PointId::PREFIX, self.ids.text());
+            let text = format!("{prefix}-{}", self.ids.text());
             if let Some(id) = text.parse().ok().filter(|id| !taken(id)) {
                 return id;
             }

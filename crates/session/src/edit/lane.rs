@@ -216,7 +216,7 @@ impl Verb for PointAdd {
         let id = match &self.id {
             Some(id) if taken(id) => return Err(EditError::Exists { kind: "point", id: id.to_string() }),
             Some(id) => id.clone(),
-            None => draft.new_point_id(&taken),
+            None => draft.new_inner_id(PointId::PREFIX, &taken),
         };
         let at = number(in_base(&map, self.at, lane.base));
         let point = Point { id: id.clone(), at, value: self.value, shape: self.shape };
@@ -325,7 +325,7 @@ impl Verb for LaneWrite {
         let mut ids: std::collections::BTreeSet<PointId> =
             points.iter().map(|point| point.id.clone()).collect();
         for PointValue { at, value, shape } in &self.points {
-            let id = draft.new_point_id(&|id| ids.contains(id));
+            let id = draft.new_inner_id(PointId::PREFIX, &|id: &PointId| ids.contains(id));
             ids.insert(id.clone());
             let point = Point { id, at: number(in_base(&map, *at, lane.base)), value: *value, shape: *shape };
             if !(from..to).contains(&point.at) {

@@ -84,10 +84,10 @@ verb! {
 impl Verb for MediaReplace {
     fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
         draft.get::<Media>(&self.by)?;
-        let clips = draft.project.clips().iter().filter(|(_, clip)| clip.media == self.id);
+        let clips = draft.project.clips().iter().filter(|(_, clip)| clip.media.as_ref() == Some(&self.id));
         let clips: Vec<ClipId> = clips.map(|(id, _)| id.clone()).collect();
         for id in clips {
-            draft.change::<Clip>(&id, |clip| clip.media = self.by.clone())?;
+            draft.change::<Clip>(&id, |clip| clip.media = Some(self.by.clone()))?;
         }
         Ok(())
     }

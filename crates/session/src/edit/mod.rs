@@ -3,19 +3,21 @@
 //! An [`Edit`] is plain data. In JSON it is one object whose key `edit` names the verb, beside the fields of the verb's
 //! struct: `{"edit": "clip.move", "id": "clp-1", "position": "80640t"}`. Fields that are left out have the default that
 //! their documentation states; unknown ones are refused. Places are texts, `80640t` in ticks or `48000f` in frames;
-//! lengths of clips and fades are numbers of frames.
+//! lengths of clips and fades are numbers of frames, and of clips of notes numbers of ticks.
 
 mod clip;
 mod clip_place;
 mod clip_trim;
 mod comp;
 mod comp_flatten;
+mod control;
 mod device;
 mod draft;
 mod error;
 mod lane;
 mod marker;
 mod media;
+mod note;
 mod order;
 mod param;
 mod send;
@@ -38,6 +40,7 @@ pub use clip::{
 pub use clip_trim::{ClipCrossfade, ClipSlip, ClipSplit, ClipTrim};
 pub use comp::{CompClear, CompFade, CompSet, CompTake};
 pub use comp_flatten::CompFlatten;
+pub use control::{ControlAdd, ControlRemove, ControlSet, ControlValue};
 pub use device::{
     DeviceAdd, DeviceBypass, DeviceMove, DeviceParam, DeviceRemove, DeviceRename, DeviceSidechain,
     DeviceState,
@@ -50,6 +53,7 @@ pub use lane::{
 };
 pub use marker::{MarkerAdd, MarkerColour, MarkerMove, MarkerRemove, MarkerRename};
 pub use media::{MediaAdd, MediaRelink, MediaRemove, MediaRename, MediaReplace};
+pub use note::{ClipNotes, NoteAdd, NoteMove, NoteQuantize, NoteRemove, NoteSet, NoteValue};
 pub use param::ParamsOf;
 pub(crate) use param::of_no_device;
 pub use send::{
@@ -152,7 +156,8 @@ edits! {
     "device.sidechain" => DeviceSidechain, "choose what feeds a device's side-chain";
     "device.rename" => DeviceRename, "name a device";
     "device.state" => DeviceState, "set a device's opaque state";
-    "clip.add" => ClipAdd, "add a clip";
+    "clip.add" => ClipAdd, "add a clip of a media file";
+    "clip.notes" => ClipNotes, "add a clip of notes";
     "clip.remove" => ClipRemove, "remove a clip";
     "clip.move" => ClipMove, "move a clip in time or to another track";
     "clip.trim" => ClipTrim, "move the edges of a clip";
@@ -163,12 +168,20 @@ edits! {
     "clip.fade" => ClipFade, "set a clip's fades";
     "clip.crossfade" => ClipCrossfade, "cross-fade two clips";
     "clip.reverse" => ClipReverse, "play a clip backwards";
-    "clip.loop" => ClipLoopSet, "repeat a stretch of a clip's media";
+    "clip.loop" => ClipLoopSet, "repeat a stretch of a clip's material";
     "clip.time_base" => ClipTimeBase, "tie a clip to bars and beats or to the clock";
     "clip.mute" => ClipMute, "mute a clip";
     "clip.rename" => ClipRename, "name a clip";
     "clip.colour" => ClipColour, "colour a clip";
     "clip.take" => ClipTake, "put a clip into a take or out of it";
+    "note.add" => NoteAdd, "add notes to a clip";
+    "note.set" => NoteSet, "change notes";
+    "note.move" => NoteMove, "move notes in time, up and down";
+    "note.quantize" => NoteQuantize, "draw notes to a grid";
+    "note.remove" => NoteRemove, "remove notes";
+    "control.add" => ControlAdd, "add controller points to a clip of notes";
+    "control.set" => ControlSet, "change controller points";
+    "control.remove" => ControlRemove, "remove controller points";
     "take.add" => TakeAdd, "add a take to a track";
     "take.remove" => TakeRemove, "remove a take with its clips";
     "take.move" => TakeMove, "move a take among those of its track";

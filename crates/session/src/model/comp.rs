@@ -1,6 +1,7 @@
 //! What is heard of a track that has takes: the comp, in frames.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use omega_time::{Frames, TempoMap, Ticks, TimeBase, TimePoint};
 
@@ -69,7 +70,7 @@ fn edge(inside: Frames, length: Frames, alone: bool) -> CompEdge {
 }
 
 impl Project {
-    /// What is heard of a track's clips, in no particular order.
+    /// What is heard of a track's clips of media, in no particular order. For those of notes see [`Project::notes_on`].
     ///
     /// A clip without take is heard whole. Of one in a take those parts are heard over which the comp names the take:
     ///
@@ -86,9 +87,9 @@ impl Project {
         let ends = self.ends_of_takes(track, &map);
         let none = CompEdge::default();
         let mut heard = Vec::new();
-        for (id, clip) in self.clips_on(track) {
+        for (id, clip) in self.clips_on(track).filter(|(_, clip)| !clip.has_notes()) {
             let start = map.frame_of(clip.position);
-            let (end, clip_id) = (start + clip.length, id.clone());
+            let (end, clip_id) = (clip.end(&map), id.clone());
             let Some(take) = &clip.take else {
                 let (fade_in, fade_out, muted) = (none, none, clip.mute);
                 heard.push(Heard { clip: clip_id, start, end, fade_in, fade_out, muted });
@@ -113,13 +114,42 @@ impl Project {
         heard
     }
 
+    /// What is heard of a track's clips of notes, in no particular order: those without take whole, and of those in a take what
+    /// starts where the comp names it. Notes are not cross-faded: at a seam those of one take end and those of the other begin.
+    #[must_use]
+    pub fn notes_on(&self, track: &TrackId) -> Vec<Heard> {
+        let map = self.tempo_map();
+        let stretches = self.stretches(track, &map);
+        let mut heard = Vec::new();
+        for (id, clip) in self.clips_on(track).filter(|(_, clip)| clip.has_notes()) {
+            let (start, end) = (map.frame_of(clip.position), clip.end(&map));
+            let mut add = |start, end, muted| {
+                let (clip, none) = (id.clone(), CompEdge::default());
+                heard.push(Heard { clip, start, end, fade_in: none, fade_out: none, muted });
+            };
+            let Some(take) = &clip.take else {
+                add(start, end, clip.mute);
+                continue;
+            };
+            let muted = clip.mute || self.take(take).is_none_or(|take| take.mute);
+            for stretch in stretches.iter().filter(|stretch| stretch.take == *take) {
+                let (start, end) = (start.max(stretch.start), end.min(stretch.end));
+                if start < end {
+                    add(start, end, muted);
+                }
+            }
+        }
+        heard
+    }
+
     /// Of each take of a track, where stretches without a gap begin and where they end.
     fn ends_of_takes(&self, track: &TrackId, map: &TempoMap) -> BTreeMap<TakeId, Ends> {
         let mut clips: BTreeMap<&TakeId, Vec<(Frames, Frames)>> = BTreeMap::new();
-        for clip in self.clips_on(track).map(|(_, clip)| clip).filter(|clip| !clip.mute) {
+        let sounding = |clip: &&Arc<Clip>| !clip.mute && !clip.has_notes();
+        for clip in self.clips_on(track).map(|(_, clip)| clip).filter(sounding) {
             let start = map.frame_of(clip.position);
             if let Some(take) = &clip.take {
-                clips.entry(take).or_default().push((start, start + clip.length));
+                clips.entry(take).or_default().push((start, clip.end(map)));
             }
         }
         let joined = |mut clips: Vec<(Frames, Frames)>| {
@@ -144,7 +174,7 @@ impl Project {
         let map = self.tempo_map();
         let ends = |clip: &Clip| {
             let start = map.frame_of(clip.position);
-            (start, start + clip.length)
+            (start, clip.end(&map))
         };
         let clips = self.clips_in(id).map(|(_, clip)| ends(clip));
         clips.reduce(|(start, end), (first, last)| (start.min(first), end.max(last)))

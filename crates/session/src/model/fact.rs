@@ -390,11 +390,11 @@ pub(crate) use serde_text;
 ///
 /// A field is `name: Type [check] = default`; `check` (a function from `&Type` to `Result<(), String>`) and the default
 /// are optional, and a field without default must be there. The struct gets a field `extra` for facts that this version
-/// does not know.
+/// does not know. A check behind the struct's name looks at the whole value, once its fields are right by themselves.
 macro_rules! facts {
     (
         $(#[$meta:meta])*
-        pub struct $name:ident {
+        pub struct $name:ident $([$whole:expr])? {
             $($(#[$fmeta:meta])* pub $field:ident : $type:ty $([$check:expr])? $(= $default:expr)? ;)+
         }
     ) => {
@@ -447,7 +447,15 @@ macro_rules! facts {
                         extra.insert(key.clone(), value.clone());
                     }
                 }
-                Some(Self { $($field: $field?,)+ extra })
+                let read = Self { $($field: $field?,)+ extra };
+                $(
+                    let check: fn(&Self) -> Result<(), $crate::model::Fault> = $whole;
+                    if let Err($crate::model::Fault { path, what }) = check(&read) {
+                        at.within(&path, |at| at.fault(what));
+                        return None;
+                    }
+                )?
+                Some(read)
             }
 
             fn write(&self) -> serde_json::Value {

@@ -90,6 +90,10 @@ ids! {
     LaneId, "lan", "the id of a lane";
     /// Names a point of a lane.
     PointId, "pnt", "the id of a point";
+    /// Names a note of a clip.
+    NoteId, "nte", "the id of a note";
+    /// Names a controller point of a clip.
+    ControlId, "ctl", "the id of a controller point";
     /// Names a marker.
     MarkerId, "mrk", "the id of a marker";
     /// Names a change of tempo.

@@ -18,6 +18,10 @@ pub const MAX_SENDS: usize = 100_000;
 pub const MAX_LANES: usize = 100_000;
 /// Points of one lane.
 pub const MAX_POINTS: usize = 1_000_000;
+/// Notes of one clip.
+pub const MAX_NOTES: usize = 1_000_000;
+/// Controller points of one clip.
+pub const MAX_CONTROLS: usize = 1_000_000;
 /// Markers.
 pub const MAX_MARKERS: usize = 100_000;
 /// Tempo points or meter points, each; what a tempo map holds.

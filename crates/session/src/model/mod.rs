@@ -16,7 +16,9 @@ mod lane;
 pub mod limits;
 mod media;
 mod metronome;
+mod notes;
 mod order;
+mod played;
 mod project;
 pub(crate) mod read;
 mod repair;
@@ -31,18 +33,22 @@ mod values;
 pub(crate) mod view;
 
 pub use changes::Change;
-pub use clip::{Clip, ClipLoop, Fade, FadeShape};
+pub use clip::{Clip, ClipLoop, Extent, Fade, FadeShape};
 pub use comp::{CompEdge, Heard};
 pub use device::Device;
 pub use fact::{Extra, Fault};
 pub use id::{
-    ClipId, CompId, DeviceId, IdError, LaneId, MarkerId, MediaId, MeterId, PointId, SendId, TakeId, TempoId,
-    TrackId,
+    ClipId, CompId, ControlId, DeviceId, IdError, LaneId, MarkerId, MediaId, MeterId, NoteId, PointId,
+    SendId, TakeId, TempoId, TrackId,
 };
 pub use lane::{Automation, BYPASS, Lane, ParamTarget, Point, PointShape, SendParam, TrackParam};
 pub use media::{Media, MediaOrigin};
 pub use metronome::Metronome;
+pub use notes::{
+    Control, ControlKind, Controls, Entries, Entry, MAX_CHANNEL, MAX_MIDI, Note, Notes, RELEASE,
+};
 pub use order::OrderKey;
+pub use played::{Played, PlayedControl, PlayedNote};
 pub use project::{Project, SCHEMA};
 pub use read::TextError;
 pub use send::Send;

@@ -244,7 +244,7 @@ impl Project {
     /// Whether something plays this file.
     #[must_use]
     pub fn uses_media(&self, id: &MediaId) -> bool {
-        self.clips.values().any(|clip| clip.media == *id)
+        self.clips.values().any(|clip| clip.media.as_ref() == Some(id))
     }
 }
 

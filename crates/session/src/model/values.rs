@@ -287,11 +287,6 @@ pub(crate) fn not_negative(frames: &Frames) -> Result<(), String> {
     if frames.0 >= 0 { Ok(()) } else { Err(format!("{} frames are out of range: 0 or more", frames.0)) }
 }
 
-/// Bounds of a length that cannot be nothing.
-pub(crate) fn positive(frames: &Frames) -> Result<(), String> {
-    if frames.0 >= 1 { Ok(()) } else { Err(format!("{} frames are out of range: 1 or more", frames.0)) }
-}
-
 /// Bounds of a delay.
 pub(crate) fn delay(frames: &Frames) -> Result<(), String> {
     if frames.0.unsigned_abs() <= limits::MAX_DELAY.unsigned_abs() {

@@ -243,16 +243,20 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
             }
             .into()
         }
+        verb if verb == "clip.notes" || verb.starts_with("note.") || verb.starts_with("control.") => {
+            note_edit(verb, project, d)
+        }
         "clip.remove" => ClipRemove { id: clip, ripple: on }.into(),
         "clip.move" => {
             ClipMove { id: clip, track: d.maybe(|_| other), position: d.maybe(Dice::point) }.into()
         }
         "clip.trim" => ClipTrim { id: clip, start: d.maybe(Dice::point), end: d.maybe(Dice::point) }.into(),
-        "clip.slip" => ClipSlip { id: clip, by: Frames(d.number(-500, 500)) }.into(),
+        "clip.slip" => ClipSlip { id: clip, by: Extent(d.number(-500, 500)) }.into(),
         "clip.split" => {
             let map = project.tempo_map();
             let at = project.clip(&clip).map_or(Frames(0), |clip| {
-                map.frame_of(clip.position) + Frames(d.number(0, clip.length.0 + 1))
+                let start = map.frame_of(clip.position);
+                start + Frames(d.number(0, (clip.end(&map) - start).0 + 1))
             });
             ClipSplit { id: clip, at: TimePoint::Absolute(at), right: None }.into()
         }
@@ -277,7 +281,7 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
         }
         "clip.reverse" => ClipReverse { id: clip, on }.into(),
         "clip.loop" => {
-            ClipLoopSet { id: clip, on, start: None, length: d.maybe(|d| Frames(d.number(0, 900))) }.into()
+            ClipLoopSet { id: clip, on, start: None, length: d.maybe(|d| Extent(d.number(0, 900))) }.into()
         }
         "clip.time_base" => ClipTimeBase { id: clip, base }.into(),
         "clip.mute" => ClipMute { id: clip, on }.into(),
@@ -397,9 +401,101 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
     }
 }
 
+/// A random edit of a clip of notes, where there is one.
+fn note_edit(verb: &str, project: &Project, d: &mut Dice) -> Edit {
+    let of_notes = project.clips().iter().filter(|(_, clip)| clip.has_notes() || d.roll(20) == 0);
+    let clips = ids(of_notes.map(|(id, _)| id.clone()));
+    let clip = d.pick(&clips).cloned().unwrap_or_else(|| ClipId::new("none").unwrap());
+    let there = project.clip(&clip);
+    let some_notes: Vec<NoteId> = there.map_or_else(Vec::new, |clip| {
+        clip.notes.all().iter().filter(|_| d.roll(3) == 0).map(|note| note.id.clone()).collect()
+    });
+    let some_controls: Vec<ControlId> = there.map_or_else(Vec::new, |clip| {
+        clip.controls.all().iter().filter(|_| d.roll(3) == 0).map(|control| control.id.clone()).collect()
+    });
+    let small = |d: &mut Dice, most: usize| u8::try_from(d.roll(most)).unwrap();
+    let note = |d: &mut Dice| NoteValue {
+        channel: small(d, 17),
+        mute: d.roll(9) == 0,
+        ..NoteValue::new(
+            Ticks(d.number(-9, 400_000)),
+            Ticks(d.number(0, 90_000)),
+            small(d, 129),
+            small(d, 120) + 1,
+        )
+    };
+    let kinds = [
+        ControlKind::Controller(small(d, 128)),
+        ControlKind::Bend,
+        ControlKind::Pressure,
+        ControlKind::KeyPressure(small(d, 128)),
+        ControlKind::Program,
+    ];
+    let control = |d: &mut Dice| ControlValue {
+        channel: small(d, 16),
+        order: u32::from(small(d, 3)),
+        ..ControlValue::new(
+            Ticks(d.number(-9, 400_000)),
+            kinds[d.roll(5)],
+            i16::try_from(d.number(0, 130)).unwrap(),
+        )
+    };
+    match verb {
+        "clip.notes" => {
+            let audio = project.tracks().iter().filter(|(_, t)| t.kind == TrackKind::Audio);
+            let track =
+                d.pick(&ids(audio.map(|(id, _)| id.clone()))).cloned().unwrap_or_else(TrackId::master);
+            let takes = ids(project.takes_of(&track).map(|(id, _)| id.clone()));
+            ClipNotes {
+                take: d.maybe(|d| d.pick(&takes).cloned()).flatten(),
+                offset: Ticks(d.number(-50, 50)),
+                notes: (0..d.roll(5)).map(|_| note(d)).collect(),
+                controls: (0..d.roll(4)).map(|_| control(d)).collect(),
+                ..ClipNotes::new(track, d.point(), Ticks(d.number(1, 400_000)))
+            }
+            .into()
+        }
+        "note.add" => NoteAdd { clip, notes: (0..=d.roll(3)).map(|_| note(d)).collect() }.into(),
+        "note.set" => NoteSet {
+            clip,
+            notes: some_notes,
+            at: d.maybe(|d| Ticks(d.number(0, 400_000))),
+            length: d.maybe(|d| Ticks(d.number(1, 9_000))),
+            key: d.maybe(|d| small(d, 128)),
+            velocity: d.maybe(|d| small(d, 128)),
+            release: d.maybe(|d| small(d, 128)),
+            channel: d.maybe(|d| small(d, 16)),
+            mute: d.maybe(Dice::chance),
+        }
+        .into(),
+        "note.move" => {
+            let keys = i16::try_from(d.number(-20, 20)).unwrap();
+            NoteMove { clip, notes: some_notes, by: Ticks(d.number(-9_000, 9_000)), keys }.into()
+        }
+        "note.quantize" => {
+            let strength = 1 + small(d, 100);
+            NoteQuantize { clip, notes: some_notes, grid: Ticks(d.number(0, 50_000)), strength }.into()
+        }
+        "note.remove" => NoteRemove { clip, notes: some_notes }.into(),
+        "control.add" => ControlAdd { clip, controls: (0..=d.roll(3)).map(|_| control(d)).collect() }.into(),
+        "control.set" => ControlSet {
+            clip,
+            controls: some_controls,
+            at: d.maybe(|d| Ticks(d.number(0, 400_000))),
+            value: d.maybe(|d| i16::try_from(d.number(-5, 130)).unwrap()),
+            channel: d.maybe(|d| small(d, 16)),
+        }
+        .into(),
+        "control.remove" => ControlRemove { clip, controls: some_controls }.into(),
+        other => panic!("no random edit for {other}"),
+    }
+}
+
 /// A random verb; those that build something up come more often.
 pub fn verb(dice: &mut Dice) -> &'static str {
-    const BUILD: [&str; 12] = [
+    const BUILD: [&str; 14] = [
+        "clip.notes",
+        "note.add",
         "track.add",
         "track.add",
         "clip.add",
@@ -495,5 +591,10 @@ pub fn furnish(document: &mut Document) {
             PointAdd { lane: lane.clone(), id: None, at, value: 0.5, shape: PointShape::Linear }.into(),
         );
     }
+    let part = ClipId::new("part").unwrap();
+    let notes = (0..4).map(|n| NoteValue::new(Ticks(n * 40_320), Ticks(40_320), 60, 100)).collect();
+    let controls = vec![ControlValue::new(Ticks(0), ControlKind::Controller(1), 64)];
+    let clip = ClipNotes::new(id("drums"), TimePoint::Musical(Ticks(80_640)), Ticks(322_560));
+    edits.push(ClipNotes { id: Some(part), notes, controls, ..clip }.into());
     document.apply_group("furnish", &edits).unwrap();
 }

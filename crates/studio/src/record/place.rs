@@ -167,13 +167,13 @@ impl Placing<'_> {
         stretches.iter().any(|stretch| parts.iter().any(|part| part.meets(stretch.position, end(stretch))))
     }
 
-    /// Clips of a track that are as asked.
+    /// Clips of media of a track that are as asked. Notes beside them are not in the way.
     fn parts(&self, track: &TrackId, wanted: impl Fn(&omega_session::model::Clip) -> bool) -> Vec<Part> {
         let map = self.project.tempo_map();
-        let clips = self.project.clips_on(track).filter(|(_, clip)| wanted(clip));
+        let clips = self.project.clips_on(track).filter(|(_, clip)| !clip.has_notes() && wanted(clip));
         let part = |(id, clip): (&ClipId, &std::sync::Arc<omega_session::model::Clip>)| {
             let start = map.frame_of(clip.position).0;
-            Part { id: id.clone(), start, end: start.saturating_add(clip.length.0) }
+            Part { id: id.clone(), start, end: clip.end(&map).0 }
         };
         clips.map(part).collect()
     }
