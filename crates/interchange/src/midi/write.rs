@@ -81,7 +81,7 @@ fn conductor<'a>(project: &Project, markers: &'a [(Ticks, String)]) -> Track<'a>
         let step = RAMP_STEP.max((next - point.tick).0 / 10_000);
         while point.ramp == Ramp::Linear && at < next {
             line.meta(at, MetaMessage::Tempo(micros(map.tempo_at(at))));
-            at = at + Ticks(step);
+            at += Ticks(step);
         }
     }
     for point in map.meter_points() {

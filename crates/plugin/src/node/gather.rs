@@ -6,6 +6,7 @@ use omega_time::{Bbt, Frames, TempoMap, Ticks};
 
 use super::PluginProcessor;
 use super::fit::{Fed, fed};
+use super::owed::Owed;
 use crate::quantum::{MAX_EVENTS, MAX_PARAM_EVENTS, Musical, Place, QUANTUM, Request, spare_events};
 
 /// Parameters that may change within one quantum and be told of frame by frame; what changes beyond that is told a quantum
@@ -33,6 +34,8 @@ pub(super) struct Teller {
     /// Notes and MIDI of the quantum.
     notes: Box<[Event]>,
     used_notes: usize,
+    /// Releases that did not get through.
+    owed: Owed,
     /// Frame of the time line that comes next if nothing happens, whether it moves, and whether that is recorded.
     expected: Option<(i64, bool, bool)>,
 }
@@ -50,13 +53,21 @@ impl Teller {
             used: 0,
             notes: spare_events(),
             used_notes: 0,
+            owed: Owed::default(),
             expected: None,
         }
     }
 
-    /// The plugin is another one, or did not get the last request: it is told everything.
+    /// The plugin is another one: it is told everything.
     pub(super) fn tell_all(&mut self) {
         self.sent.fill(f32::NAN);
+        self.owed.forget();
+    }
+
+    /// The plugin did not get this request: it is told everything again, and of the notes what would hang.
+    pub(super) fn tell_again(&mut self, lost: &Request) {
+        self.sent.fill(f32::NAN);
+        self.owed.remember(lost.events());
     }
 
     /// Back to the first frame; values stay.
@@ -149,6 +160,7 @@ impl Teller {
                 left -= usize::from(tell(&mut self.sent, request, index, 0, *value));
             }
         }
+        self.owed.tell(|event| request.push_event(event));
         for note in self.notes.iter().take(self.used_notes) {
             request.push_event(*note);
         }

@@ -306,7 +306,7 @@ verb! {
 impl Verb for NoteMove {
     fn apply(&self, draft: &mut Draft) -> Result<(), EditError> {
         change(draft, &self.clip, &self.notes, |note| {
-            note.at = note.at + self.by;
+            note.at += self.by;
             let key = i16::from(note.key).saturating_add(self.keys);
             note.key = u8::try_from(key).map_err(|_| {
                 EditError::refused(format!("key {key} of note {:?} is not one of 0 to 127", note.id.as_str()))
@@ -347,7 +347,7 @@ impl Verb for NoteQuantize {
         change(draft, &self.clip, &self.notes, |note| {
             let place = origin + note.at;
             let way = nearest(&map, place, self.grid) - place;
-            note.at = note.at + Ticks(way.0 * i64::from(self.strength) / 100);
+            note.at += Ticks(way.0 * i64::from(self.strength) / 100);
             Ok(())
         })
     }

@@ -159,7 +159,7 @@ fn unroll<T>(
             left -= 1;
             tell(entry, number, behind, (begin + turn).min(length));
         }
-        begin = begin + turn;
+        begin += turn;
         number += 1;
     }
     false
