@@ -231,7 +231,7 @@ impl PluginProcessor {
 
     fn submit(&mut self, active: bool) -> Source {
         let Some(sequence) = self.wire.submit(&mut self.request, self.waits, &self.health) else {
-            self.teller.tell_all();
+            self.teller.tell_again(&self.request);
             return Source::Nothing;
         };
         self.reset_due = false;
