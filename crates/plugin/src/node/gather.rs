@@ -70,6 +70,18 @@ impl Teller {
         self.owed.remember(lost.events());
     }
 
+    /// The plugin did not get this request: what stood in it is told again. Nothing else is, because a value that the plugin
+    /// changed by itself since it was told would go back.
+    pub(super) fn tell_again(&mut self, request: &Request) {
+        for event in request.events() {
+            if let EventKind::ParamValue(index, _) = event.kind
+                && let Some(sent) = self.sent.get_mut(index as usize)
+            {
+                *sent = f32::NAN;
+            }
+        }
+    }
+
     /// Back to the first frame; values stay.
     pub(super) fn reset(&mut self) {
         self.expected = None;
@@ -372,6 +384,18 @@ mod tests {
         (0..64).for_each(|index| teller.constant(index, 0, 128, 127.0));
         teller.finish(&mut request, 128);
         assert_eq!(events(&request).len(), 64, "the last value is told when the next quantum begins");
+    }
+
+    #[test]
+    fn what_was_in_a_request_that_was_lost_is_told_again_and_nothing_else() {
+        let (mut teller, mut request) = (Teller::new(&[0.0; 3]), Request::new(&Shape::default()));
+        teller.constant(1, 0, 128, 5.0);
+        teller.finish(&mut request, 128);
+        teller.tell_again(&request);
+        request.clear();
+        (0..3).for_each(|index| teller.constant(index, 0, 128, if index == 1 { 5.0 } else { 0.0 }));
+        teller.finish(&mut request, 128);
+        assert_eq!(events(&request), [(0, 1, 5.0)]);
     }
 
     #[test]
