@@ -66,7 +66,7 @@ impl Layout {
     }
 
     fn slot<'a>(&self, words: &'a [AtomicU32], sequence: u32) -> &'a [AtomicU32] {
-        let begin = HEAD + (sequence as usize % self.slots) * self.slot_words();
+        let begin = HEAD + (sequence as usize % self.slots.max(1)) * self.slot_words();
         words.get(begin..begin + self.slot_words()).unwrap_or_default()
     }
 }
