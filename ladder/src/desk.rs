@@ -1,44 +1,70 @@
 //! A mixing desk as the ladder plays it: tracks of clip → gain → four-band equaliser → compressor → fader with pan, eight
-//! buses, a master, a meter on everything; and random edits of it.
+//! buses, a master, a meter on everything; and random edits of it. The first tracks may be armed as well (a tape, a switch between
+//! clips and input; then there is a metronome), and the first may have a plugin in a worker.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use omega_devices::clip_reader::{ClipReader, PlayList, Segment};
-use omega_devices::{compressor, eq, fader, registry, utility};
+use omega_devices::metronome::{self, Metronome};
+use omega_devices::{compressor, eq, fader, monitor, registry, utility};
 use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, NodeSetup, Notification, ParamSetup, Plan};
-use omega_engine::{LanePoint, LaneShape, LoopRange};
-use omega_graph::{EdgeId, EdgeSpec, GraphSpec, MeterId, MeterSpec, NodeId, NodeSpec, Port, Role};
-use omega_processor::{Descriptor, PrepareConfig, Processor};
+use omega_engine::{LanePoint, LaneShape, LoopRange, RecordRange};
+use omega_graph::{
+    ChannelMap, EdgeId, EdgeSpec, GraphSpec, MeterId, MeterSpec, NodeId, NodeSpec, Port, Role,
+};
+use omega_processor::{Descriptor, ParamInfo, PrepareConfig, Processor};
 use omega_rt::Owned;
 use omega_testkit::random::Random;
+use omega_time::{SampleRate, Tempo, TempoMap, TimeSignature};
 
 use crate::Outcome;
 use crate::material::Material;
+use crate::plugins::Rack;
+use crate::takes::Takes;
 
 /// Buses that the tracks are spread over.
 const BUSES: u64 = 8;
 const MASTER: u64 = 100;
 const OUTPUT: u64 = 101;
+const METRONOME: u64 = 102;
 /// Ids of a track's nodes: so many for each track.
 const WIDTH: u64 = 16;
+/// Among them those of an armed track that are in no chain: where its input comes in, and its tape.
+const INPUT: u64 = 8;
+const TAPE: u64 = 9;
+/// Frames that a tape lies behind the sources: a round trip through hardware.
+const LAG: i32 = 1234;
 
 /// Places of a track's nodes among its ids, in the order of the signal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Place {
     Clips,
+    Monitor,
     Gain,
     Equaliser,
     Compressor,
+    Plugin,
     Fader,
 }
 
 impl Place {
-    const ALL: [Self; 5] = [Self::Clips, Self::Gain, Self::Equaliser, Self::Compressor, Self::Fader];
+    const ALL: [Self; 7] = [
+        Self::Clips,
+        Self::Monitor,
+        Self::Gain,
+        Self::Equaliser,
+        Self::Compressor,
+        Self::Plugin,
+        Self::Fader,
+    ];
 
     fn device(self) -> Option<&'static str> {
         match self {
-            Self::Clips => None,
+            Self::Clips | Self::Plugin => None,
+            Self::Monitor => Some(monitor::KEY),
             Self::Gain => Some(utility::KEY),
             Self::Equaliser => Some(eq::KEY),
             Self::Compressor => Some(compressor::KEY),
@@ -54,6 +80,8 @@ struct Track {
     bus: u64,
     /// Where the compressor listens, if not to its own input.
     side: Option<u64>,
+    /// What it has, and what of it is in its chain now.
+    all: Vec<Place>,
     places: Vec<Place>,
     params: BTreeMap<(Place, String), f64>,
     automated: bool,
@@ -65,7 +93,8 @@ impl Track {
             number,
             bus: number % BUSES,
             side: None,
-            places: Place::ALL.to_vec(),
+            all: Vec::new(),
+            places: Vec::new(),
             params: BTreeMap::new(),
             automated: false,
         };
@@ -83,7 +112,24 @@ impl Track {
         }
         // Pans from −0.8 to 0.8.
         track.set(Place::Fader, "pan", ((number * 37 % 21) as f64 - 10.0) * 0.08);
+        track.set(Place::Monitor, "armed", 1.0);
+        track.furnish(false, false);
         track
+    }
+
+    /// With a switch for its input, with a plugin.
+    fn furnish(&mut self, armed: bool, plugin: bool) {
+        let has = |place: &Place| match place {
+            Place::Monitor => armed,
+            Place::Plugin => plugin,
+            _ => true,
+        };
+        self.all = Place::ALL.into_iter().filter(has).collect();
+        self.places.clone_from(&self.all);
+    }
+
+    fn is_armed(&self) -> bool {
+        self.all.contains(&Place::Monitor)
     }
 
     fn set(&mut self, place: Place, key: &str, value: f64) {
@@ -91,7 +137,12 @@ impl Track {
     }
 
     fn node(&self, place: Place) -> u64 {
-        (self.number + 8) * WIDTH + place as u64
+        self.id(place as u64)
+    }
+
+    /// One of its ids.
+    fn id(&self, offset: u64) -> u64 {
+        (self.number + 8) * WIDTH + offset
     }
 }
 
@@ -107,6 +158,9 @@ pub struct Desk {
     descriptors: BTreeMap<Place, Descriptor>,
     /// The transport may stand since the last edit.
     stopped: bool,
+    takes: Option<Takes>,
+    rack: Option<RefCell<Rack>>,
+    map: Arc<TempoMap>,
     /// Devices that failed.
     pub failures: Vec<String>,
 }
@@ -131,16 +185,60 @@ impl Desk {
                 .filter_map(|place| Some((place, registry::descriptor(place.device()?)?)))
                 .collect(),
             stopped: false,
+            takes: None,
+            rack: None,
+            map: Arc::new(TempoMap::constant(
+                SampleRate::new(rate).unwrap_or(SampleRate::HZ_48000),
+                Tempo::from_bpm_f64(137.0).unwrap_or_default(),
+                TimeSignature::COMMON,
+            )),
             failures: Vec::new(),
         }
     }
 
-    /// Sends the desk as it is, without a transition, and plays.
-    pub fn begin(&self, conductor: &mut Conductor) -> Outcome {
+    /// Arms the first tracks, one for each tape, from the first input on.
+    pub fn record(&mut self, takes: Takes) {
+        self.takes = Some(takes);
+        self.furnish();
+    }
+
+    /// Gives the first tracks plugins.
+    pub fn host(&mut self, rack: Rack) {
+        self.rack = Some(RefCell::new(rack));
+        self.furnish();
+    }
+
+    fn furnish(&mut self) {
+        let armed = self.takes.as_ref().map_or(0, Takes::count) as u64;
+        for track in &mut self.tracks {
+            let plugin = self.rack.as_ref().is_some_and(|rack| rack.borrow().has(track.number));
+            track.furnish(track.number < armed, plugin);
+        }
+    }
+
+    /// Sends the desk as it is, without a transition, and plays; records, where tracks are armed.
+    pub fn begin(&mut self, conductor: &mut Conductor) -> Outcome {
         let plan = self.plan(conductor)?;
         conductor.begin(plan)?;
+        let tapes = self.tracks.iter().filter(|track| track.is_armed()).map(|track| track.id(TAPE));
+        let reels = self.takes.as_mut().map(Takes::reels).unwrap_or_default();
+        for (tape, reel) in tapes.zip(reels) {
+            conductor.exchange(NodeId(tape), Box::new(reel));
+        }
+        conductor.set_record(Some(RecordRange::ALL));
         conductor.play();
         Ok(())
+    }
+
+    /// Its tapes, to be finished once the engine is gone.
+    pub fn take_takes(&mut self) -> Option<Takes> {
+        self.takes.take()
+    }
+
+    /// What is to be said of its plugins, and what went wrong with them.
+    pub fn plugins(&self) -> Option<(String, Vec<String>)> {
+        let rack = self.rack.as_ref()?.borrow();
+        Some((rack.report(), rack.troubles()))
     }
 
     /// Takes back what the audio thread no longer needs, and follows devices whose latency has changed.
@@ -191,7 +289,10 @@ impl Desk {
                 self.next += 1;
             }
             1 if self.tracks.len() > self.usual => self.remove(index),
-            2 | 3 => self.toggle(index, [Place::Gain, Place::Equaliser, Place::Compressor][random.index(3)]),
+            2 | 3 => {
+                let some = [Place::Gain, Place::Equaliser, Place::Compressor, Place::Plugin];
+                self.toggle(index, some[random.index(4)]);
+            }
             4 => self.tracks[index].bus = random.index(usize::try_from(BUSES)?) as u64,
             5 => self.tracks[index].automated = random.once_in(2),
             6 => {
@@ -209,6 +310,9 @@ impl Desk {
             _ => {
                 graph = false;
                 transport(random, conductor);
+                if self.takes.is_some() {
+                    punch(random, conductor);
+                }
                 self.stopped = true;
             }
         }
@@ -220,14 +324,18 @@ impl Desk {
     }
 
     fn remove(&mut self, index: usize) {
+        // What is recorded stays.
+        if self.tracks[index].is_armed() {
+            return;
+        }
         let gone = self.tracks.remove(index).number;
         self.tracks.iter_mut().filter(|track| track.side == Some(gone)).for_each(|track| track.side = None);
     }
 
     /// Takes a device out of a track, or puts back the one that is missing: never more than one is, so that the load stays.
     fn toggle(&mut self, index: usize, place: Place) {
-        match self.tracks.iter_mut().find(|track| track.places.len() < Place::ALL.len()) {
-            Some(track) => track.places = Place::ALL.to_vec(),
+        match self.tracks.iter_mut().find(|track| track.places.len() < track.all.len()) {
+            Some(track) => track.places.clone_from(&track.all),
             None => self.tracks[index].places.retain(|other| *other != place),
         }
     }
@@ -270,8 +378,28 @@ impl Desk {
         spec.edges.push(EdgeSpec::new(EdgeId(MASTER), NodeId(MASTER), NodeId(OUTPUT)));
         let faders = self.tracks.iter().map(|track| track.node(Place::Fader));
         let metered = faders.chain(0..BUSES).chain([MASTER]);
-        spec.meters = metered.map(|id| MeterSpec { id: MeterId(id), node: NodeId(id) }).collect();
+        spec.meters.extend(metered.map(|id| MeterSpec { id: MeterId(id), node: NodeId(id) }));
+        if self.takes.is_some() {
+            let clicks = NodeSpec::new(NodeId(METRONOME), "metronome", Role::Processor, 1);
+            spec.nodes.push(NodeSpec { inputs: 0, ..clicks });
+            let edge = EdgeSpec::new(EdgeId(METRONOME), NodeId(METRONOME), NodeId(0));
+            spec.edges.push(EdgeSpec { map: ChannelMap::Spread, ..edge });
+        }
         spec
+    }
+
+    /// Where the input of an armed track comes in, and its tape.
+    fn input(track: &Track, spec: &mut GraphSpec) {
+        let (from, tape) = (NodeId(track.id(INPUT)), NodeId(track.id(TAPE)));
+        let first = u16::try_from(track.number).unwrap_or(0);
+        spec.nodes.push(NodeSpec::new(from, format!("input {first}"), Role::Input { first }, 1));
+        spec.nodes.push(NodeSpec::new(tape, format!("tape {first}"), Role::Processor, 1));
+        let edge = EdgeSpec::new(EdgeId(track.id(TAPE)), from, tape);
+        spec.edges.push(EdgeSpec { shift: -LAG, ..edge });
+        let edge = EdgeSpec::new(EdgeId(track.id(INPUT)), from, NodeId(track.node(Place::Monitor)));
+        spec.edges.push(EdgeSpec { map: ChannelMap::Spread, live: true, port: Port::Aux(0), ..edge });
+        // It leads nowhere: that it is measured keeps it running.
+        spec.meters.push(MeterSpec { id: MeterId(tape.0), node: tape });
     }
 
     fn strip(&self, track: &Track, spec: &mut GraphSpec) {
@@ -280,13 +408,21 @@ impl Desk {
             let id = track.node(*place);
             let node = NodeSpec::new(NodeId(id), format!("{place:?} {}", track.number), Role::Processor, 2);
             let side = track.side.filter(|_| *place == Place::Compressor);
+            let switches = *place == Place::Monitor;
+            let alone = matches!(place, Place::Clips | Place::Monitor | Place::Plugin);
+            let told = self.latencies.get(&NodeId(id)).copied();
+            let plugin = || Some(self.rack.as_ref()?.borrow().latency(track.number));
+            let lags = told.or_else(|| plugin().filter(|_| *place == Place::Plugin));
             spec.nodes.push(NodeSpec {
                 inputs: if last.is_none() { 0 } else { 2 },
-                aux: side.iter().map(|_| 2).collect(),
-                latency: self.latencies.get(&NodeId(id)).copied().unwrap_or(0),
-                batch: (*place != Place::Clips).then_some(*place as u64),
+                aux: vec![2; usize::from(switches || side.is_some())],
+                latency: lags.unwrap_or(0),
+                batch: (!alone).then_some(*place as u64),
                 ..node
             });
+            if switches {
+                Self::input(track, spec);
+            }
             if let Some(last) = last {
                 spec.edges.push(EdgeSpec::new(EdgeId(id), NodeId(last), NodeId(id)));
             }
@@ -316,19 +452,41 @@ impl Desk {
             }
             plan.params.insert(id, params);
         }
+        self.plan_takes(&needs, &mut plan);
         Ok(plan)
+    }
+
+    /// Tapes and metronome.
+    fn plan_takes(&self, needs: &[NodeId], plan: &mut Plan) {
+        let Some(takes) = &self.takes else { return };
+        let armed = self.tracks.iter().filter(|track| track.is_armed());
+        let tapes = armed.map(|track| (NodeId(track.id(TAPE)), track.number));
+        for (id, number) in tapes.filter(|(id, _)| needs.contains(id)) {
+            let processor = Some(takes.processor(number));
+            plan.setups.insert(id, NodeSetup { processor, params: Vec::new() });
+        }
+        let setup = |info: &ParamInfo| ParamSetup::new(value(info, None), info.smoothing);
+        let params: Vec<ParamSetup> = metronome::prepare::descriptor().params.iter().map(setup).collect();
+        if needs.contains(&NodeId(METRONOME)) {
+            let config = PrepareConfig { inputs: 0, outputs: 1, ..self.config() };
+            let clicks: Box<dyn Processor> = Box::new(Metronome::new(&config, Arc::clone(&self.map)));
+            let setup = NodeSetup { processor: Some(clicks), params: params.clone() };
+            plan.setups.insert(NodeId(METRONOME), setup);
+        }
+        plan.params.insert(NodeId(METRONOME), params);
     }
 
     /// Parameters of a node: the device's defaults, or what the track says.
     fn params(&self, strip: Option<(&Track, Place)>) -> Vec<ParamSetup> {
         let place = strip.map_or(Place::Fader, |(_, place)| place);
-        let Some(descriptor) = self.descriptors.get(&place) else { return Vec::new() };
-        let setup = |info: &omega_processor::ParamInfo| {
+        let rack = self.rack.as_ref().map(RefCell::borrow);
+        let plugin = rack.as_ref().map(|rack| rack.descriptor()).filter(|_| place == Place::Plugin);
+        let Some(descriptor) = plugin.or_else(|| self.descriptors.get(&place)) else { return Vec::new() };
+        let setup = |info: &ParamInfo| {
             let own = strip.and_then(|(track, place)| {
                 track.params.get(&(place, info.key.clone().into_owned())).copied()
             });
-            #[allow(clippy::cast_possible_truncation, reason = "parameters are f32 in the engine")]
-            let value = info.clamp(own.unwrap_or(info.default)) as f32;
+            let value = value(info, own);
             let automated = strip.is_some_and(|(track, place)| track.automated && place == Place::Fader);
             let point = |(frame, value)| LanePoint { frame, value, shape: LaneShape::Linear };
             let lane = if automated && info.key == "pan" {
@@ -349,7 +507,11 @@ impl Desk {
         if let Some(key) = key {
             return Ok(registry::build(key, &self.config(), Level::detect())?);
         }
-        let (track, _) = strip.ok_or("the master has no clips")?;
+        let (track, place) = strip.ok_or("the master has no clips")?;
+        if place == Place::Plugin {
+            let rack = self.rack.as_ref().ok_or("nobody hosts plugins")?;
+            return rack.borrow_mut().processor(track.number);
+        }
         let config = PrepareConfig { inputs: 0, ..self.config() };
         let mut reader = ClipReader::new(&config, Level::detect());
         reader.exchange(&mut *ClipReader::payload(self.play_list(track, 0)?));
@@ -363,6 +525,25 @@ impl Desk {
         let mut segment = Segment::new(source, 0, 1 << 50, offset);
         segment.repeat = (frames - offset).max(1000);
         Ok(PlayList::build(vec![segment], vec![(source, Owned::from(pcm))])?)
+    }
+}
+
+/// The value of a parameter as the engine has it: its own, or the usual one.
+#[allow(clippy::cast_possible_truncation, reason = "parameters are f32 in the engine")]
+fn value(info: &ParamInfo, own: Option<f64>) -> f32 {
+    info.clamp(own.unwrap_or(info.default)) as f32
+}
+
+/// Where it is recorded from now on, and perhaps a count-in before it rolls.
+fn punch(random: &mut Random, conductor: &mut Conductor) {
+    let begin = random.within(0, 500_000);
+    conductor.set_record(match random.index(5) {
+        0 => None,
+        1 => RecordRange::new(begin, begin + random.within(1, 200_000)),
+        _ => Some(RecordRange::ALL),
+    });
+    if random.once_in(4) {
+        conductor.play_in(random.within(1, 20_000));
     }
 }
 

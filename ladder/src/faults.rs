@@ -14,7 +14,7 @@ use crate::system::{UntouchedPages, raw_getpid};
 pub const AFTER: u64 = 300;
 
 /// The faults by name.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 12] = [
     "vec-growth",
     "contended-lock",
     "uncontended-lock",
@@ -24,7 +24,38 @@ pub const NAMES: [&str; 9] = [
     "untouched-page",
     "sleep",
     "clock-read",
+    "full-tape",
+    "waiting-plugin",
+    "allocating-plugin",
 ];
+
+/// A fault in a node of the desk, from the beginning on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seed {
+    /// A tape takes memory where its ring has no room.
+    FullTape,
+    /// The node of a plugin waits for its worker's reply, as it does while rendering.
+    WaitingPlugin,
+    /// A plugin in this process allocates.
+    AllocatingPlugin,
+}
+
+impl Seed {
+    /// The one called `name`, if it is one in a node.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "full-tape" => Some(Self::FullTape),
+            "waiting-plugin" => Some(Self::WaitingPlugin),
+            "allocating-plugin" => Some(Self::AllocatingPlugin),
+            _ => None,
+        }
+    }
+
+    /// It is in a tape, and not in a plugin.
+    pub fn is_in_a_tape(self) -> bool {
+        self == Self::FullTape
+    }
+}
 
 /// A fault with what it needs.
 pub enum Fault {

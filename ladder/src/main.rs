@@ -15,9 +15,11 @@ mod desk;
 mod faults;
 mod material;
 mod panics;
+mod plugins;
 mod race;
 mod soak;
 mod system;
+mod takes;
 mod watch;
 
 use std::process::ExitCode;
@@ -35,17 +37,24 @@ Usage: omega-ladder <task> [options]
 
   case NAME [--fault FAULT]   plays one case on a clock of its own (for RealtimeSanitizer)
   panics [--seeded FAULT]     reads its own machine code: can the callback panic, or come to the heap?
-  race [--streamed] [--fault relaxed]
-                              two threads: the engine, and edits of it (for ThreadSanitizer); with loader threads
+  race [--streamed] [--record] [--bridge] [--fault relaxed]
+                              two threads: the engine, and edits of it (for ThreadSanitizer); with loader threads, with one
+                              that takes what is recorded from the tapes; or the two sides of the bridge between clocks
   watch [--fault FAULT]       plays in time, under guard, trap and the system's counters; fails when they count
-  soak [--seconds N] [--tracks N] [--storm] [--idle] [--streamed]
-                              plays in time beside two busy loops (--idle: without), and measures each cycle
+  soak [--seconds N] [--tracks N] [--storm] [--idle] [--streamed] [--record N] [--plugins N] [--bridged]
+                              plays in time beside two busy loops (--idle: without), and measures each cycle; with N tracks
+                              recorded, N with a plugin in a worker, two inputs behind another clock
   cost [--cycles N] [--tracks N] [--runs N] [--storm]
                               the least processor time of each cycle over several equal runs
 ";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, host] = &args[..]
+        && word == plugins::WORKER
+    {
+        return worker(host);
+    }
     match run(&args) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -54,6 +63,17 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// This program as the worker of a plugin.
+#[cfg(target_os = "linux")]
+fn worker(host: &str) -> ExitCode {
+    omega_plugin::worker_main(host)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn worker(_: &str) -> ExitCode {
+    ExitCode::FAILURE
 }
 
 /// True when nothing was found.
@@ -71,14 +91,21 @@ fn run(args: &[String]) -> Outcome<bool> {
             std::hint::black_box(panics::seeded::all());
             panics::run(option(args, "--seeded")?)
         }
-        Some("race") => race::run(has("--streamed"), fault).map(|()| true),
+        Some("race") if has("--bridge") => race::bridge(fault).map(|()| true),
+        Some("race") => race::run(has("--streamed"), has("--record"), fault).map(|()| true),
         Some("watch") => soak::watch(fault),
         Some("soak") => soak::run(&soak::Options {
             seconds: number(args, "--seconds", 60)?,
             tracks: number(args, "--tracks", 64)?,
             storm: has("--storm"),
             busy: if has("--idle") { 0 } else { 2 },
-            streamed: has("--streamed"),
+            beside: soak::Beside {
+                streamed: has("--streamed"),
+                record: number(args, "--record", 0)?,
+                plugins: number(args, "--plugins", 0)?,
+                real: true,
+                bridged: has("--bridged"),
+            },
         }),
         Some("cost") => cost::run(
             number(args, "--tracks", 64)?,

@@ -17,6 +17,9 @@ const BLOCK: u8 = 1;
 
 /// System calls that were trapped, on all threads.
 static TRAPPED: AtomicU64 = AtomicU64::new(0);
+/// Those among them that wake whoever sleeps on a futex which processes share, and do nothing else. They are not in
+/// [`TRAPPED`].
+static WAKES: AtomicU64 = AtomicU64::new(0);
 /// The number of the one trapped last; −1 for none.
 static LAST: AtomicI64 = AtomicI64::new(-1);
 
@@ -35,8 +38,11 @@ fn set_selector(value: u8) {
 }
 
 /// Traps the system calls of one thread between [`arm`](Self::arm) and [`disarm`](Self::disarm) (Linux 5.11,
-/// `PR_SET_SYSCALL_USER_DISPATCH`): each first one after arming raises a signal whose handler counts it, performs it, and
-/// lets the following ones through. Instructions count, not functions: what libc hides and what an assembler writes.
+/// `PR_SET_SYSCALL_USER_DISPATCH`): each raises a signal whose handler counts it, performs it, and goes back with the trap as
+/// it was. Instructions count, not functions: what libc hides and what an assembler writes.
+///
+/// The one call that the audio thread may make is told apart by its number and its operation: `FUTEX_WAKE` of a futex that
+/// processes share, which wakes the worker of a plugin. (A lock of std, for instance, has a private futex.)
 #[derive(Debug)]
 pub struct Trap {
     ready: bool,
@@ -50,10 +56,11 @@ impl Trap {
     pub fn new() -> Result<Self, String> {
         install_handler()?;
         let selector = SELECTOR.with(|selector| selector.0.get());
-        // SAFETY: the byte lives as long as the thread, which is as long as the kernel reads it; no range of
-        // addresses is exempt.
+        let exempt = back_from_handler as *const () as usize;
+        // SAFETY: the byte lives as long as the thread, which is as long as the kernel reads it; exempt is only the code that
+        // leaves the handler.
         let done = unsafe {
-            libc::prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0_usize, 0_usize, selector)
+            libc::prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, exempt, BACK_BYTES, selector)
         };
         if done == 0 {
             Ok(Self { ready: true })
@@ -78,6 +85,11 @@ impl Trap {
     pub fn trapped() -> (u64, i64) {
         (TRAPPED.load(Relaxed), LAST.load(Relaxed))
     }
+
+    /// How many were allowed, because they only woke another process.
+    pub fn wakes() -> u64 {
+        WAKES.load(Relaxed)
+    }
 }
 
 impl Drop for Trap {
@@ -89,18 +101,45 @@ impl Drop for Trap {
     }
 }
 
+/// Bytes of the code of [`back_from_handler`], and one: the kernel looks where the thread goes on.
+const BACK_BYTES: usize = 8;
+/// `SA_RESTORER` of the kernel: the action says how to leave the handler.
+const RESTORER: libc::c_ulong = 0x0400_0000;
+
+/// Leaves a handler, which is a system call of its own: here, so that it alone is exempt from the trap, and the trap can stay
+/// closed. libc has the same code, but does not tell where.
+#[unsafe(naked)]
+extern "C" fn back_from_handler() {
+    std::arch::naked_asm!("mov eax, {number}", "syscall", number = const libc::SYS_rt_sigreturn)
+}
+
+/// The kernel's own `sigaction`.
+#[repr(C)]
+struct Action {
+    handler: usize,
+    flags: libc::c_ulong,
+    restorer: usize,
+    mask: u64,
+}
+
 fn install_handler() -> Result<(), String> {
-    // SAFETY: an all-zero `sigaction` is a valid one; the fields that matter follow.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = on_trap as *const () as usize;
-    action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
-    // SAFETY: the handler has the signature that `SA_SIGINFO` asks for, and does only what a handler may do.
-    let done = unsafe { libc::sigaction(libc::SIGSYS, &raw const action, std::ptr::null_mut()) };
+    let flags = [libc::SA_SIGINFO, libc::SA_NODEFER].into_iter().map(libc::c_int::cast_unsigned);
+    let action = Action {
+        handler: on_trap as *const () as usize,
+        flags: flags.fold(RESTORER, |all, flag| all | libc::c_ulong::from(flag)),
+        restorer: back_from_handler as *const () as usize,
+        mask: 0,
+    };
+    let no_old: *mut Action = std::ptr::null_mut();
+    // SAFETY: the kernel's structure, with a handler that has the signature which `SA_SIGINFO` asks for and does only what a
+    // handler may do, and with the code that leaves it.
+    let done = unsafe {
+        libc::syscall(libc::SYS_rt_sigaction, libc::SIGSYS, &raw const action, no_old, size_of::<u64>())
+    };
     if done == 0 { Ok(()) } else { Err(format!("sigaction: {}", std::io::Error::last_os_error())) }
 }
 
-/// Counts the trapped call, performs it, and hands its result to whoever made it. The trap stays open until it is armed
-/// again: leaving this handler is a system call too.
+/// Counts the trapped call, performs it, and hands its result to whoever made it. The trap is open only meanwhile.
 extern "C" fn on_trap(_signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     set_selector(ALLOW);
     let _ = info;
@@ -117,12 +156,17 @@ extern "C" fn on_trap(_signal: libc::c_int, info: *mut libc::siginfo_t, context:
     ]
     .map(|register| usize::try_from(register).unwrap_or(0));
     let number = registers[rax];
-    TRAPPED.fetch_add(1, Relaxed);
-    LAST.store(number, Relaxed);
+    if number == libc::SYS_futex && registers[rsi] == i64::from(libc::FUTEX_WAKE) {
+        WAKES.fetch_add(1, Relaxed);
+    } else {
+        TRAPPED.fetch_add(1, Relaxed);
+        LAST.store(number, Relaxed);
+    }
     let arguments =
         [registers[rdi], registers[rsi], registers[rdx], registers[r10], registers[r8], registers[r9]];
     // SAFETY: the very call that the thread was about to make, with its own arguments.
     registers[rax] = unsafe { raw(number, arguments) };
+    set_selector(BLOCK);
 }
 
 /// A system call by its instruction, past libc.
@@ -274,5 +318,35 @@ impl Drop for UntouchedPages {
     fn drop(&mut self) {
         // SAFETY: the mapping is this value's own and is not used afterwards.
         unsafe { libc::munmap(self.start.cast(), PAGES * PAGE) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn futex(word: &std::sync::atomic::AtomicU32, operation: libc::c_int) -> i64 {
+        let arguments = [word.as_ptr() as i64, operation.into(), 1, 0, 0, 0];
+        // SAFETY: wakes those who sleep on a word that lives, which is nobody.
+        unsafe { raw(libc::SYS_futex, arguments) }
+    }
+
+    #[test]
+    fn each_call_is_trapped_performed_and_counted_and_only_a_shared_futex_that_wakes_is_let_through() {
+        let trap = Trap::new().expect("Linux 5.11");
+        let word = std::sync::atomic::AtomicU32::new(0);
+        let before = (Trap::trapped().0, Trap::wakes());
+        trap.arm();
+        let woken = futex(&word, libc::FUTEX_WAKE);
+        // The trap stays closed behind a call: all of these are seen.
+        let ids = [raw_getpid(), raw_getpid(), raw_getpid()];
+        let private = futex(&word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG);
+        let again = futex(&word, libc::FUTEX_WAKE);
+        trap.disarm();
+        raw_getpid();
+        assert_eq!([woken, private, again], [0; 3], "nobody slept");
+        assert_eq!(ids, [i64::from(std::process::id()); 3], "they were performed");
+        assert_eq!((Trap::trapped().0 - before.0, Trap::wakes() - before.1), (4, 2));
+        assert_eq!(Trap::trapped().1, libc::SYS_futex);
     }
 }

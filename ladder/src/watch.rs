@@ -3,30 +3,78 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use omega_audio_io::{AudioCallback, IoBlock};
-use omega_engine::{Executor, Slices};
+use omega_audio_io::testing::{Capturing, Playing};
+use omega_audio_io::{AudioCallback, IoBlock, MAX_PERIOD, nanoseconds};
+use omega_engine::{Executor, Outside, Slices};
 use omega_rt::RtScope;
 
 use crate::faults::{AFTER, Fault};
 use crate::system::{Trap, Usage, monotonic, thread_cpu};
 
+/// Inputs that a cycle hears at most, if the hardware has none.
+const INPUTS: usize = 64;
+
+/// What a cycle hears in place of inputs of the hardware: channels behind a bridge to another clock, and noise.
+#[derive(Default)]
+pub struct Sound {
+    bridge: Option<Playing>,
+    noise: Vec<Vec<f32>>,
+}
+
+impl Sound {
+    /// Noise on `inputs` inputs, of which the first come over the bridge, if there is one.
+    pub fn new(inputs: usize, bridge: Option<Playing>) -> Self {
+        let mut random = omega_testkit::random::Random::new(5);
+        let channel = |_| (0..MAX_PERIOD).map(|_| random.value(-0.05, 0.05)).collect();
+        Self { bridge, noise: (0..inputs.min(INPUTS)).map(channel).collect() }
+    }
+
+    /// Calls `work` with the inputs for a block.
+    fn hear(&mut self, frames: usize, work: impl for<'a> FnOnce(&'a [&'a [f32]])) {
+        let mut inputs: [&[f32]; INPUTS] = [&[]; INPUTS];
+        let mut count = 0;
+        for (place, channel) in inputs.iter_mut().zip(&self.noise) {
+            *place = channel.get(..frames).unwrap_or_default();
+            count += 1;
+        }
+        if let Some(bridge) = &mut self.bridge {
+            let now = nanoseconds() as f64 * 1e-9;
+            inputs.iter_mut().zip(bridge.read(now, frames)).for_each(|(place, channel)| *place = channel);
+        }
+        work(inputs.get(..count).unwrap_or_default());
+    }
+}
+
 /// The audio thread's side of the product: the engine and nothing else, and a fault where one is seeded.
 pub struct Cycle {
     executor: Executor,
+    sound: Sound,
     fault: Option<Fault>,
     blocks: u64,
 }
 
 impl Cycle {
     /// Without a fault, or with one that strikes in each block from [`AFTER`] on.
-    pub fn new(executor: Executor, fault: Option<Fault>) -> Self {
-        Self { executor, fault, blocks: 0 }
+    pub fn new(executor: Executor, sound: Sound, fault: Option<Fault>) -> Self {
+        Self { executor, sound, fault, blocks: 0 }
+    }
+
+    /// Times that the bridge to its inputs was interrupted.
+    pub fn breaks(&self) -> Option<u64> {
+        self.sound.bridge.as_ref().map(Playing::breaks)
     }
 }
 
 impl AudioCallback for Cycle {
     fn process(&mut self, io: &mut IoBlock<'_>) {
-        callback(&mut self.executor, io);
+        let frames = io.frames;
+        let outside = Slices { inputs: io.inputs, outputs: io.outputs, waits: io.flags.freewheel };
+        if self.sound.noise.is_empty() {
+            callback(&mut self.executor, outside, frames);
+        } else {
+            let executor = &mut self.executor;
+            self.sound.hear(frames, |inputs| hearing(executor, Heard { inputs, outside }, frames));
+        }
         self.blocks += 1;
         if let Some(fault) = self.fault.as_mut().filter(|_| self.blocks > AFTER) {
             fault.strike(self.blocks);
@@ -36,10 +84,74 @@ impl AudioCallback for Cycle {
 
 /// What the product does in its callback, in a function of its own: [`panics`](crate::panics) begins to read here.
 #[inline(never)]
-fn callback(executor: &mut Executor, io: &mut IoBlock<'_>) {
-    let frames = io.frames;
-    let mut outside = Slices { inputs: io.inputs, outputs: io.outputs, waits: io.flags.freewheel };
+fn callback(executor: &mut Executor, mut outside: Slices<'_, '_>, frames: usize) {
     executor.process(&mut outside, frames);
+}
+
+/// The same with other inputs.
+#[inline(never)]
+fn hearing(executor: &mut Executor, mut outside: Heard<'_, '_, '_>, frames: usize) {
+    executor.process(&mut outside, frames);
+}
+
+/// Hardware whose inputs are others.
+struct Heard<'a, 'b, 'c> {
+    inputs: &'a [&'a [f32]],
+    outside: Slices<'b, 'c>,
+}
+
+impl Outside for Heard<'_, '_, '_> {
+    fn input(&self, channel: usize) -> &[f32] {
+        self.inputs.get(channel).copied().unwrap_or(&[])
+    }
+
+    fn output(&mut self, channel: usize) -> &mut [f32] {
+        self.outside.output(channel)
+    }
+
+    fn outputs(&self) -> usize {
+        self.outside.outputs()
+    }
+
+    fn waits(&self) -> bool {
+        self.outside.waits()
+    }
+}
+
+/// The other clock's side of the bridge: captures noise, and does what is seeded there.
+pub struct Capture {
+    side: Capturing,
+    noise: Vec<f32>,
+    channels: usize,
+    fault: Option<Fault>,
+    blocks: u64,
+}
+
+impl Capture {
+    /// Of `channels` channels.
+    pub fn new(side: Capturing, channels: usize, fault: Option<Fault>) -> Self {
+        let mut random = omega_testkit::random::Random::new(3);
+        let noise = (0..MAX_PERIOD * channels).map(|_| random.value(-0.05, 0.05)).collect();
+        Self { side, noise, channels, fault, blocks: 0 }
+    }
+
+    /// Captures `frames` frames at `now`, in seconds.
+    pub fn capture(&mut self, now: f64, frames: usize) {
+        self.blocks += 1;
+        let (fault, blocks) = (self.fault.as_mut().filter(|_| self.blocks > AFTER), self.blocks);
+        let samples = self.noise.get(..frames * self.channels).unwrap_or_default();
+        self.side.write(now, samples, || {
+            if let Some(fault) = fault {
+                fault.strike(blocks);
+            }
+        });
+    }
+}
+
+impl AudioCallback for Capture {
+    fn process(&mut self, io: &mut IoBlock<'_>) {
+        self.capture(nanoseconds() as f64 * 1e-9, io.frames);
+    }
 }
 
 /// A cycle that took longer than its period, or came too late.
@@ -139,6 +251,22 @@ impl Record {
         (late, kept.collect())
     }
 
+    /// As much again as another thread's record has seen; its cycles and late ones stay its own.
+    pub fn add_counts(&self, other: &Self) {
+        let pairs = [
+            (&self.allocations, &other.allocations),
+            (&self.frees, &other.frees),
+            (&self.locks, &other.locks),
+        ];
+        for (mine, theirs) in pairs {
+            mine.fetch_add(theirs.load(Relaxed), Relaxed);
+        }
+        let pairs = [(&self.faults, &other.faults), (&self.voluntary, &other.voluntary)];
+        for (mine, theirs) in pairs {
+            mine.fetch_add(theirs.load(Relaxed), Relaxed);
+        }
+    }
+
     /// Processor times of the cycles in nanoseconds, sorted.
     pub fn times(&self) -> Vec<u32> {
         let count = usize::try_from(self.cycles()).unwrap_or(usize::MAX);
@@ -172,6 +300,11 @@ impl<C: AudioCallback> Watched<C> {
     /// Records into `record` after `warm_up` blocks.
     pub fn new(inner: C, record: Arc<Record>, warm_up: u64) -> Self {
         Self { inner, record, trap: None, warm_up, blocks: 0 }
+    }
+
+    /// What is watched.
+    pub fn inner(&self) -> &C {
+        &self.inner
     }
 
     /// One cycle, watched. The measurements are outside of the trap: some of them are system calls.

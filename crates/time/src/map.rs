@@ -350,13 +350,12 @@ impl TempoMap {
                 // 1/BPM = (early·(L − x) + late·x) / (k·L), where k = p0·p1 over the same common factor as early.
                 let x = (tick - segment.point.tick.0).unsigned_abs();
                 let to = next.point.tempo;
-                let common = u128::from(from.denominator()) * u128::from(to.numerator()) / u128::from(early);
+                // Neither divisor is zero; the compiler is told so, so that nothing here can panic.
+                let early = u128::from(early).max(1);
+                let common = (u128::from(from.denominator()) * u128::from(to.numerator()) / early).max(1);
                 let top =
                     u128::from(from.numerator()) * u128::from(to.numerator()) / common * u128::from(length);
-                Tempo::nearest(
-                    top,
-                    u128::from(early) * u128::from(length - x) + u128::from(late) * u128::from(x),
-                )
+                Tempo::nearest(top, early * u128::from(length - x) + u128::from(late) * u128::from(x))
             }
             _ => from,
         }

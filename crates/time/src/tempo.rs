@@ -112,7 +112,8 @@ impl Tempo {
             // The largest part that keeps the numerator (the larger term, as the tempo is 1 or more) in range:
             // a part cut short is a semiconvergent, still nearer than the convergent before it or as good.
             let whole = n / d;
-            let room = (limit - h0) / h1;
+            // Never zero; the compiler is told so.
+            let room = (limit - h0) / h1.max(1);
             let part = whole.min(room);
             if part == 0 || (part < whole && 2 * part < whole) {
                 break;

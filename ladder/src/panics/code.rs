@@ -20,6 +20,8 @@ pub struct Function {
     pub imports: BTreeSet<String>,
     /// Calls of an address that its code computes.
     pub indirect: usize,
+    /// Calls of the system by their instruction.
+    pub system_calls: usize,
 }
 
 /// A whole program.
@@ -109,6 +111,7 @@ fn instruction(line: &str, slots: &BTreeMap<Address, Slot>, function: &mut Funct
     let Some((_, code)) = line.split_once(":\t") else { return };
     let (mnemonic, operands) = code.split_once(' ').unwrap_or((code, ""));
     let operands = operands.trim();
+    function.system_calls += usize::from(mnemonic.trim() == "syscall");
     let jumps = mnemonic.starts_with("call") || mnemonic.starts_with('j');
     let referred = match operands.rsplit_once("# ") {
         Some((_, comment)) => comment.split_whitespace().next().and_then(hex),
@@ -154,6 +157,7 @@ OFFSET           TYPE              VALUE
 0000000000000030 <c>:
       30:	lea    0x10(%rip),%rax        # 40 <d>
       34:	ret
+      35:	syscall
 0000000000000040 <d>:
       40:	ret
 ";
@@ -167,5 +171,6 @@ OFFSET           TYPE              VALUE
         assert_eq!(leads(0x30), [0x40]);
         assert_eq!(code.functions[&0x10].imports.iter().collect::<Vec<_>>(), ["memset"]);
         assert_eq!((code.functions[&0x10].indirect, code.functions[&0x20].indirect), (1, 0));
+        assert_eq!((code.functions[&0x10].system_calls, code.functions[&0x30].system_calls), (0, 1));
     }
 }

@@ -49,12 +49,16 @@ const EDGE: [&str; 3] = [
 const ELSEWHERE: [&str; 3] = ["omega_ladder", "omega_testkit", "omega_media::stream::offline::"];
 
 /// Roots that must be in the program, and how many of each: where one is missing, nothing is proved.
-const NEEDED: [(&str, usize); 8] = [
+const NEEDED: [(&str, usize); 12] = [
     (CALLBACK, 1),
     (EDGE[0], 1),
     (EDGE[1], 1),
     (EDGE[2], 1),
-    ("omega_processor::Processor>::process", 6),
+    ("omega_processor::Processor>::process", 10),
+    ("<omega_devices::tape::Tape as omega_processor::Processor>::process", 1),
+    ("<omega_devices::monitor::InputMonitor as omega_processor::Processor>::process", 1),
+    ("<omega_devices::metronome::Metronome as omega_processor::Processor>::process", 1),
+    ("<omega_plugin::node::PluginProcessor as omega_processor::Processor>::process", 1),
     ("omega_processor::Processor>::restore_state", 4),
     ("omega_rt::pcm::RamPcm as omega_rt::pcm::PcmSource>::read", 1),
     ("omega_media::stream::source::StreamSource as omega_rt::pcm::PcmSource>::read", 1),
@@ -82,6 +86,20 @@ const AFTER_A_PANIC: [&str; 2] =
 
 /// Functions of libraries that only move, compare or compute.
 const HARMLESS: [&str; 7] = ["memcpy", "memmove", "memset", "memcmp", "bcmp", "_Unwind_Resume", "strlen"];
+
+/// What the node of a plugin has for other times: rendering, where it waits for its worker, and a plugin in this process, which may
+/// do what it likes. Playing with a plugin in a worker comes to none of them: the trap for system calls, and the count of
+/// switches, would see it.
+const OTHER_TIMES: [&str; 4] = [
+    "omega_plugin::node::wire::Local::attend",
+    "omega_plugin::node::wire::Local::wait",
+    "omega_plugin::node::wire::Local::submit",
+    "omega_plugin::sandbox::remote::RemoteWire::wait",
+];
+
+/// The one function that may call the system: it wakes the worker of a plugin, and the trap for system calls sees that it does
+/// nothing else.
+const WAKES: &str = "omega_plugin::sandbox::remote::wake";
 
 /// Something that the callback leads to and must not.
 #[derive(Debug, PartialEq, Eq)]
@@ -141,6 +159,9 @@ fn walk(code: &Code, roots: &[u64]) -> (Vec<Finding>, Vec<u64>) {
         for import in function.imports.iter().filter(|name| !HARMLESS.contains(&name.as_str())) {
             findings.push(Finding { what: format!("{import} of a library"), path: path(code, &from, at) });
         }
+        if function.system_calls > 0 && function.name != WAKES {
+            findings.push(Finding { what: "a system call".to_owned(), path: path(code, &from, at) });
+        }
         for (to, target) in function.leads_to.iter().filter_map(|to| code.functions.get_key_value(to)) {
             match verdict(&target.name) {
                 Verdict::Forbidden => {
@@ -163,13 +184,13 @@ fn walk(code: &Code, roots: &[u64]) -> (Vec<Finding>, Vec<u64>) {
 enum Verdict {
     /// It must not be reached.
     Forbidden,
-    /// It is reached only after what must not be reached.
+    /// It is reached only after what must not be reached, or at another time.
     TooLate,
     Follow,
 }
 
 fn verdict(name: &str) -> Verdict {
-    if AFTER_A_PANIC.iter().any(|beginning| name.starts_with(beginning)) {
+    if AFTER_A_PANIC.iter().any(|beginning| name.starts_with(beginning)) || OTHER_TIMES.contains(&name) {
         Verdict::TooLate
     } else if PANICS.iter().any(|beginning| name.starts_with(beginning)) {
         Verdict::Forbidden
@@ -198,7 +219,7 @@ mod tests {
         let function = |(at, name, leads, imports): &(u64, &str, &[u64], &[&str])| {
             let imports = imports.iter().map(|name| (*name).to_owned()).collect();
             let leads_to = leads.iter().copied().collect();
-            (*at, Function { name: (*name).to_owned(), leads_to, imports, indirect: 0 })
+            (*at, Function { name: (*name).to_owned(), leads_to, imports, indirect: 0, system_calls: 0 })
         };
         Code { functions: functions.iter().map(function).collect() }
     }
@@ -206,11 +227,12 @@ mod tests {
     #[test]
     fn a_panic_and_the_heap_are_found_with_their_path_and_memory_may_be_moved() {
         let code = code(&[
-            (1, "root", &[2, 3], &["memcpy"]),
+            (1, "root", &[2, 3, 6], &["memcpy"]),
             (2, "middle", &[4], &["malloc"]),
             (3, "core::panicking::panic_in_cleanup", &[4], &[]),
             (4, "core::panicking::panic_bounds_check", &[5], &[]),
             (5, "beyond", &[], &["abort"]),
+            (6, "omega_plugin::sandbox::remote::RemoteWire::wait", &[5], &["park"]),
         ]);
         let (findings, reached) = walk(&code, &[1]);
         let path = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -220,6 +242,17 @@ mod tests {
         );
         assert_eq!(findings[1].path, path(&["root", "middle"]));
         assert_eq!((findings.len(), reached), (2, vec![1, 2]));
+    }
+
+    #[test]
+    fn a_call_of_the_system_is_found_but_where_a_worker_is_woken() {
+        let mut code = code(&[(1, "root", &[2, 3], &[]), (2, WAKES, &[], &[]), (3, "caller", &[], &[])]);
+        code.functions
+            .values_mut()
+            .for_each(|function| function.system_calls = usize::from(function.name != "root"));
+        let (findings, _) = walk(&code, &[1]);
+        let path = vec!["root".to_owned(), "caller".to_owned()];
+        assert_eq!(findings, [Finding { what: "a system call".to_owned(), path }]);
     }
 
     #[test]
@@ -235,6 +268,8 @@ mod tests {
             "<omega_media::stream::source::StreamSource as omega_rt::pcm::PcmSource>::wait_until_ready"
         ));
         assert!(is_root("omega_audio_io::bridge::Outlet::read"));
+        assert!(is_root("<omega_devices::tape::Tape as omega_processor::Processor>::process"));
+        assert!(is_root("<omega_plugin::node::PluginProcessor as omega_processor::Processor>::reset"));
         assert!(!is_root("omega_audio_io::bridge::Outlet::begin"));
         assert!(!is_root("<omega_ladder::panics::seeded::index as omega_processor::Processor>::process"));
         assert!(!is_root("omega_devices::registry::build"));

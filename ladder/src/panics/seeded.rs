@@ -1,10 +1,10 @@
-//! Processors that could panic or allocate, two calls deep: what the walk must find.
+//! Processors that could panic, allocate or call the system, two calls deep: what the walk must find.
 #![allow(non_camel_case_types, reason = "named as on the command line")]
 
 use omega_processor::{ProcessBlock, Processor, StateReader, Status};
 
 /// The faults by name.
-pub const NAMES: [&str; 4] = ["index", "division", "allocation", "restoring"];
+pub const NAMES: [&str; 5] = ["index", "division", "allocation", "restoring", "calling"];
 
 /// How the names of its methods of the contract begin. (Dropping it is none of them, and would come to the heap.)
 pub fn methods(fault: &str) -> String {
@@ -27,6 +27,10 @@ pub struct allocation(pub Vec<f32>);
 #[derive(Debug)]
 pub struct restoring(pub Vec<f32>);
 
+/// Calls the system, past all libraries.
+#[derive(Debug)]
+pub struct calling;
+
 #[inline(never)]
 fn read(values: &[f32], at: usize) -> f32 {
     values[at]
@@ -40,6 +44,11 @@ fn divide(frames: usize, by: usize) -> usize {
 #[inline(never)]
 fn grow(values: &mut Vec<f32>) {
     values.push(1.0);
+}
+
+#[inline(never)]
+fn call() -> bool {
+    crate::system::raw_getpid() > 0
 }
 
 #[inline(never)]
@@ -75,6 +84,14 @@ impl Processor for allocation {
     fn reset(&mut self) {}
 }
 
+impl Processor for calling {
+    fn process(&mut self, _: &mut ProcessBlock<'_>) -> Status {
+        if call() { Status::Sound } else { Status::Silent }
+    }
+
+    fn reset(&mut self) {}
+}
+
 impl Processor for restoring {
     fn process(&mut self, _: &mut ProcessBlock<'_>) -> Status {
         Status::Sound
@@ -95,5 +112,6 @@ pub fn all() -> Vec<Box<dyn Processor>> {
         Box::new(division(1)),
         Box::new(allocation(Vec::new())),
         Box::new(restoring(Vec::new())),
+        Box::new(calling),
     ]
 }

@@ -3,8 +3,8 @@
 use super::beside::Stalls;
 use crate::watch::{Late, Record};
 
-/// Prints what must be zero, one `name=count` each; true when all of it is.
-pub fn counts(record: &Record) -> bool {
+/// Prints what must be zero, one `name=count` each; true when all of it is. Workers of `plugins` may be woken.
+pub fn counts(record: &Record, plugins: bool) -> bool {
     let counts = record.counts();
     let words: Vec<String> = counts.iter().map(|(name, count)| format!("{name}={count}")).collect();
     println!("{}", words.join(" "));
@@ -12,7 +12,11 @@ pub fn counts(record: &Record) -> bool {
     if trapped > 0 {
         println!("the last system call that was trapped has the number {last}");
     }
-    counts.iter().all(|(_, count)| *count == 0)
+    let wakes = crate::system::Trap::wakes();
+    if plugins {
+        println!("system calls that woke the worker of a plugin, and did nothing else: {wakes}");
+    }
+    counts.iter().all(|(_, count)| *count == 0) && (plugins || wakes == 0)
 }
 
 /// The value that `per_mille` of 1,000 do not exceed.

@@ -59,6 +59,16 @@ impl Sanitizer {
     }
 }
 
+/// The test plugins as the tests have them, without a sanitizer: gives their file.
+///
+/// # Errors
+/// The build fails.
+pub fn test_plugins() -> Result<PathBuf> {
+    shell::run(&mut shell::cargo(&["build", "--locked", "--package", "omega-testplugs", "--lib"]))?;
+    let (before, after) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    Ok(test::target()?.join("debug").join(format!("{before}omega_testplugs{after}")))
+}
+
 fn nightly() -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly", "cargo"]).current_dir(crate::workspace::root());
@@ -79,23 +89,12 @@ pub fn linux() -> bool {
     cfg!(all(target_arch = "x86_64", target_os = "linux"))
 }
 
-/// The ladder's program as it is released: gives its path.
-///
-/// # Errors
-/// The build fails.
-pub fn release() -> Result<PathBuf> {
-    optimised("release")
-}
-
-/// The same, without the code that runs after a panic, so that its machine code can be read.
+/// The ladder's program as it is released, without the code that runs after a panic, so that its machine code can be read: gives
+/// its path.
 ///
 /// # Errors
 /// The build fails.
 pub fn audit() -> Result<PathBuf> {
-    optimised("audit")
-}
-
-fn optimised(profile: &str) -> Result<PathBuf> {
-    shell::run(&mut shell::cargo(&["build", "--locked", "--profile", profile, "--package", "omega-ladder"]))?;
-    Ok(test::target()?.join(profile).join(format!("omega-ladder{}", std::env::consts::EXE_SUFFIX)))
+    shell::run(&mut shell::cargo(&["build", "--locked", "--profile", "audit", "--package", "omega-ladder"]))?;
+    Ok(test::target()?.join("audit").join(format!("omega-ladder{}", std::env::consts::EXE_SUFFIX)))
 }

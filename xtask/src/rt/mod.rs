@@ -139,7 +139,7 @@ fn print(table: &[Row]) {
     }
 }
 
-/// `cargo xtask soak`: the ladder's program plays for as long as one likes, in a release build.
+/// `cargo xtask soak`: the ladder's program plays for as long as one likes, optimised as it is released.
 ///
 /// # Errors
 /// An option is wrong, or something was counted in the callback.
@@ -148,8 +148,8 @@ pub fn soak(args: &[String]) -> Result {
     let mut words = args.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--storm" | "--idle" | "--streamed" => own.push(word.clone()),
-            "--minutes" | "--seconds" | "--tracks" => {
+            "--storm" | "--idle" | "--streamed" | "--bridged" => own.push(word.clone()),
+            "--minutes" | "--seconds" | "--tracks" | "--record" | "--plugins" => {
                 let number: usize = words
                     .next()
                     .and_then(|text| text.parse().ok())
@@ -160,13 +160,15 @@ pub fn soak(args: &[String]) -> Result {
             }
             _ => {
                 return Err(format!(
-                    "option {word:?} is not known here: --minutes N, --seconds N, --tracks N, --storm, --idle, --streamed"
+                    "option {word:?} is not known here: --minutes N, --seconds N, --tracks N, --storm, --idle, --streamed, \
+                     --record N, --plugins N, --bridged"
                 )
                 .into());
             }
         }
     }
-    let program = builds::release()?;
+    // As released but for what runs after a panic: the program that the other rungs have built.
+    let program = builds::audit()?;
     shell::run(std::process::Command::new(program).args(own))
 }
 

@@ -15,11 +15,32 @@ const NOT_REAL_TIME: i32 = 43;
 /// Scenarios of `rt` in which a publish without release order must be reported.
 const LISTENING: [&str; 3] = ["pool", "latest", "reclaim"];
 /// What the ladder's program plays under RealtimeSanitizer.
-const CASES: [&str; 7] = ["playing", "edits", "locate", "loop", "streaming", "hardware", "resampled"];
-/// Faults that RealtimeSanitizer must find. It does not see uncontended locks, system calls past libc, and page faults.
-const NOT_REAL_TIME_FAULTS: [&str; 4] = ["vec-growth", "contended-lock", "arc-drop", "file-open"];
+const CASES: [&str; 10] = [
+    "playing",
+    "edits",
+    "locate",
+    "loop",
+    "streaming",
+    "recording",
+    "plugins",
+    "hardware",
+    "resampled",
+    "bridge",
+];
+/// Faults that RealtimeSanitizer must find, and the case that they are seeded in. It does not see uncontended locks, system calls
+/// past libc (so not a plugin's node that waits for its worker), and page faults.
+const NOT_REAL_TIME_FAULTS: [(&str, &str); 8] = [
+    ("playing", "vec-growth"),
+    ("playing", "contended-lock"),
+    ("playing", "arc-drop"),
+    ("playing", "file-open"),
+    ("recording", "full-tape"),
+    ("plugins", "allocating-plugin"),
+    ("resampled", "vec-growth"),
+    ("bridge", "vec-growth"),
+];
 /// Faults that a counter must see, and which.
-const COUNTED_FAULTS: [(&str, &str); 8] = [
+const COUNTED_FAULTS: [(&str, &str); 12] = [
     ("vec-growth", "allocations"),
     ("arc-drop", "frees"),
     ("uncontended-lock", "locks"),
@@ -28,6 +49,10 @@ const COUNTED_FAULTS: [(&str, &str); 8] = [
     ("contended-lock", "system-calls"),
     ("untouched-page", "page-faults"),
     ("sleep", "voluntary-switches"),
+    ("full-tape", "allocations"),
+    ("waiting-plugin", "system-calls"),
+    ("waiting-plugin", "voluntary-switches"),
+    ("capture:vec-growth", "allocations"),
 ];
 
 /// The lock-free structures of `rt`, and the engine's hand-over of schedules, under loom, which tries every interleaving up
@@ -67,7 +92,8 @@ fn models(log: &str) -> Found {
     found
 }
 
-/// The structures of `rt` between two threads, and the whole engine under a storm of edits.
+/// The structures of `rt` between two threads, the whole engine under a storm of edits, tapes that another thread reads, and the
+/// bridge between two clocks.
 ///
 /// # Errors
 /// The programs cannot be built or started.
@@ -82,6 +108,8 @@ pub fn thread_sanitizer(_: &mut Scanner) -> Result<Outcome> {
     clean(&mut Command::new(&threads))?;
     clean(Command::new(&ladder).arg("race"))?;
     clean(Command::new(&ladder).args(["race", "--streamed"]))?;
+    clean(Command::new(&ladder).args(["race", "--record"]))?;
+    clean(Command::new(&ladder).args(["race", "--bridge"]))?;
     for scenario in LISTENING {
         let output = Command::new(&threads).args([scenario, "relaxed"]).output()?;
         found.fault(format!("a relaxed publish in {scenario}"), output.status.code() == Some(RACE));
@@ -92,6 +120,9 @@ pub fn thread_sanitizer(_: &mut Scanner) -> Result<Outcome> {
     let said = String::from_utf8_lossy(&output.stderr);
     let found_there = said.contains("StreamSource") || said.contains("stream::source");
     found.fault("a relaxed publish of a page", output.status.code() == Some(RACE) && found_there);
+    let output = Command::new(&ladder).args(["race", "--bridge", "--fault", "relaxed"]).output()?;
+    let found_there = String::from_utf8_lossy(&output.stderr).contains("bridge::Outlet");
+    found.fault("a relaxed publish between two clocks", output.status.code() == Some(RACE) && found_there);
     Ok(Outcome::Done(found))
 }
 
@@ -104,18 +135,25 @@ pub fn realtime_sanitizer(_: &mut Scanner) -> Result<Outcome> {
         Ok(folder) => folder.join("omega-ladder"),
         Err(reason) => return Ok(Outcome::Skipped(reason)),
     };
+    let plugins = builds::test_plugins()?;
+    let case = |name: &str| {
+        let mut command = Command::new(&program);
+        command.args(["case", name]).env("OMEGA_TEST_PLUGINS", &plugins);
+        command
+    };
     let mut found = Found::default();
-    for case in CASES {
-        expect_clean(Command::new(&program).args(["case", case]), &mut found)?;
+    for name in CASES {
+        expect_clean(&mut case(name), &mut found)?;
     }
-    for fault in NOT_REAL_TIME_FAULTS {
-        let output = Command::new(&program).args(["case", "playing", "--fault", fault]).output()?;
-        found.fault(fault, output.status.code() == Some(NOT_REAL_TIME));
+    for (name, fault) in NOT_REAL_TIME_FAULTS {
+        let output = case(name).args(["--fault", fault]).output()?;
+        found.fault(format!("{fault} in {name}"), output.status.code() == Some(NOT_REAL_TIME));
     }
     Ok(Outcome::Done(found))
 }
 
-/// The guard, the trap for system calls, and the system's own counters, over two short soaks: material in memory, and streamed.
+/// The guard, the trap for system calls, and the system's own counters, over short soaks: material in memory, and streamed;
+/// recorded, with plugins in workers, and with inputs behind another clock.
 ///
 /// # Errors
 /// The program cannot be built or started.
@@ -128,6 +166,8 @@ pub fn watch(_: &mut Scanner) -> Result<Outcome> {
     let soak = ["soak", "--seconds", "5", "--tracks", "16", "--storm"];
     expect_clean(Command::new(&program).args(soak), &mut found)?;
     expect_clean(Command::new(&program).args(soak).arg("--streamed"), &mut found)?;
+    let more = ["--record", "16", "--plugins", "2", "--bridged"];
+    expect_clean(Command::new(&program).args(soak).args(more), &mut found)?;
     for (fault, counter) in COUNTED_FAULTS {
         let output = Command::new(&program).args(["watch", "--fault", fault]).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
@@ -150,7 +190,7 @@ pub fn panics(_: &mut Scanner) -> Result<Outcome> {
     let program = builds::audit()?;
     let mut found = Found::default();
     expect_clean(Command::new(&program).arg("panics"), &mut found)?;
-    for seeded in ["index", "division", "allocation", "restoring"] {
+    for seeded in ["index", "division", "allocation", "restoring", "calling"] {
         let output = Command::new(&program).args(["panics", "--seeded", seeded]).output()?;
         let path = format!("by <omega_ladder::panics::seeded::{seeded} as ");
         let said = String::from_utf8_lossy(&output.stdout);

@@ -113,7 +113,10 @@ pub(crate) fn local(shape: &crate::quantum::Shape, slots: usize) -> (Local, Loca
     (Local { runner: None, inbox, outbox, recall, replies, next: 0 }, stage)
 }
 
+/// Each is a function of its own in the machine code: the walk through what plays while a plugin is in a worker ends at them
+/// (`ladder/src/panics`).
 impl Local {
+    #[inline(never)]
     fn attend(&mut self) {
         if self.recall.load(Ordering::Acquire) {
             self.give_back();
@@ -124,6 +127,7 @@ impl Local {
     }
 
     /// Rendering: waits for a plugin that is being activated anew. Never called while playing.
+    #[inline(never)]
     fn wait(&mut self, health: &Health) {
         while self.runner.is_none() && !health.lost.load(Ordering::Acquire) {
             std::thread::park_timeout(LOOK);
@@ -131,6 +135,7 @@ impl Local {
         }
     }
 
+    #[inline(never)]
     fn submit(&mut self, request: &mut Request, waits: bool) -> Option<u32> {
         let (sequence, slots) = (self.next, self.replies.len());
         let (owner, reply) = self.replies.get_mut(sequence as usize % slots.max(1))?;

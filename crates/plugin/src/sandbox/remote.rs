@@ -21,7 +21,9 @@ pub(super) fn sleep_on(word: &std::sync::atomic::AtomicU32, value: u32) {
     let _ = futex::wait(word, futex::Flags::empty(), value, Some(&timeout));
 }
 
-/// Wakes who sleeps on `word`. The one system call of the audio thread.
+/// Wakes who sleeps on `word`. The one system call of the audio thread, and a function of its own in the machine code, so that a
+/// tool can tell it from others.
+#[inline(never)]
 pub(super) fn wake(word: &std::sync::atomic::AtomicU32) {
     let _ = futex::wake(word, futex::Flags::empty(), u32::MAX >> 1);
 }
@@ -94,7 +96,9 @@ impl RemoteWire {
         }
     }
 
-    /// Rendering: sleeps until the worker has done something, or a while. Never called while playing.
+    /// Rendering: sleeps until the worker has done something, or a while. Never called while playing. A function of its own in the
+    /// machine code: the walk through what plays ends here (`ladder/src/panics`).
+    #[inline(never)]
     fn wait(&self) {
         let words = self.words.words();
         let (served, waiting) = (head(words, Head::Served), head(words, Head::Waiting));
