@@ -38,7 +38,7 @@ impl AudioCallback for Cycle {
 #[inline(never)]
 fn callback(executor: &mut Executor, io: &mut IoBlock<'_>) {
     let frames = io.frames;
-    let mut outside = Slices { inputs: io.inputs, outputs: io.outputs, waits: io.flags.freewheel };
+    let mut outside = Slices { inputs: io.inputs, outputs: io.outputs, midi: &[], waits: io.flags.freewheel };
     executor.process(&mut outside, frames);
 }
 

@@ -1,8 +1,8 @@
 //! What is fed: one file for each crate that reads foreign input.
 
 mod media;
-mod plugin;
 mod midi;
+mod plugin;
 mod seeded;
 mod session;
 mod time;
