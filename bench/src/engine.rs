@@ -47,7 +47,7 @@ pub fn plan(
             node.params.iter().map(|param| ParamSetup::new(param.value, param.smoothing)).collect();
         let processor: Box<dyn Processor> = match &node.kind {
             Kind::Device(key) => registry::build(key, &node.config, level)?,
-            Kind::Plugin(_) | Kind::Tape | Kind::Metronome => {
+            Kind::Plugin(_) | Kind::Tape | Kind::NoteTape | Kind::Metronome => {
                 return Err("these workloads have devices and clips only".into());
             }
             Kind::Clips => {

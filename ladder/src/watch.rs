@@ -68,7 +68,7 @@ impl Cycle {
 impl AudioCallback for Cycle {
     fn process(&mut self, io: &mut IoBlock<'_>) {
         let frames = io.frames;
-        let outside = Slices { inputs: io.inputs, outputs: io.outputs, waits: io.flags.freewheel };
+        let outside = Slices { inputs: io.inputs, outputs: io.outputs, midi: &[], waits: io.flags.freewheel };
         if self.sound.noise.is_empty() {
             callback(&mut self.executor, outside, frames);
         } else {

@@ -45,6 +45,12 @@ pub fn prepare(config: &StreamConfig) -> Result<Prepared, OpenError> {
             prepare_first(config, &all)
         }
     }?;
+    let own = matches!(prepared.info.backend, "jack" | "virtual");
+    if !own && !config.midi.is_empty() {
+        let (feed, warnings) = crate::midi::open(&config.client, &config.midi, &prepared.shared);
+        prepared.midi = feed;
+        prepared.info.warnings.extend(warnings);
+    }
     if let Some(rate) = config.rate.filter(|_| config.resample) {
         prepared.keep_rate(rate);
     }

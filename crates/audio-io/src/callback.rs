@@ -2,6 +2,8 @@
 
 use std::any::Any;
 
+use crate::midi::MidiEvent;
+
 /// The largest number of channels in one direction.
 pub const MAX_CHANNELS: usize = 256;
 
@@ -37,6 +39,8 @@ pub struct IoBlock<'a> {
     pub inputs: &'a [&'a [f32]],
     /// What the hardware will play, one slice per output. All zero at the call, so what is left alone stays silent.
     pub outputs: &'a mut [&'a mut [f32]],
+    /// The MIDI messages of the block, sorted by frame.
+    pub midi: &'a [MidiEvent],
     /// Length of the block, 1 to [`MAX_PERIOD`] frames.
     pub frames: usize,
     /// The hardware's frame counter and clock at the first frame of this block.
@@ -73,14 +77,14 @@ pub(crate) fn with_block<'a>(
     inputs: impl Iterator<Item = &'a [f32]>,
     outputs: impl Iterator<Item = &'a mut [f32]>,
     widths: (usize, usize),
-    frame: BlockFrame,
+    (frame, midi): (BlockFrame, &[MidiEvent]),
     work: impl FnOnce(&mut IoBlock<'_>),
 ) {
     // A small array for the usual case: making the largest costs half a microsecond.
     match widths.0.max(widths.1) {
-        0..=8 => with_arrays::<8>(inputs, outputs, frame, work),
-        9..=64 => with_arrays::<64>(inputs, outputs, frame, work),
-        _ => with_arrays::<MAX_CHANNELS>(inputs, outputs, frame, work),
+        0..=8 => with_arrays::<8>(inputs, outputs, (frame, midi), work),
+        9..=64 => with_arrays::<64>(inputs, outputs, (frame, midi), work),
+        _ => with_arrays::<MAX_CHANNELS>(inputs, outputs, (frame, midi), work),
     }
 }
 
@@ -96,7 +100,7 @@ pub(crate) struct BlockFrame {
 fn with_arrays<'a, const N: usize>(
     inputs: impl Iterator<Item = &'a [f32]>,
     outputs: impl Iterator<Item = &'a mut [f32]>,
-    frame: BlockFrame,
+    (frame, midi): (BlockFrame, &[MidiEvent]),
     work: impl FnOnce(&mut IoBlock<'_>),
 ) {
     let mut input_array: [&[f32]; N] = [&[]; N];
@@ -120,5 +124,5 @@ fn with_arrays<'a, const N: usize>(
     let BlockFrame { frames, time, rate, flags } = frame;
     let inputs = input_array.get(..input_count).unwrap_or_default();
     let outputs = output_array.get_mut(..output_count).unwrap_or_default();
-    work(&mut IoBlock { inputs, outputs, frames, time, rate, flags });
+    work(&mut IoBlock { inputs, outputs, midi, frames, time, rate, flags });
 }

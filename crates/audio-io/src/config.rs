@@ -116,6 +116,9 @@ pub struct StreamConfig {
     pub device: Option<String>,
     /// Hardware to hear; `None` is `device` where that has inputs, otherwise what the system uses by default.
     pub input_device: Option<String>,
+    /// MIDI inputs to hear, each by its name or a part of it that no other has; one whose name is empty is a port that others connect
+    /// to (JACK). What cannot be had is told in [`StreamInfo::warnings`](crate::StreamInfo::warnings).
+    pub midi: Vec<String>,
     /// Backends that [`Backend::Auto`] leaves out, by name: those that failed a moment ago.
     pub avoid: Vec<&'static str>,
     /// Whether to make cables.
@@ -139,6 +142,7 @@ impl Default for StreamConfig {
             period: None,
             device: None,
             input_device: None,
+            midi: Vec::new(),
             avoid: Vec::new(),
             connect: Connect::Auto,
             measure: false,

@@ -10,6 +10,7 @@
 use std::any::Any;
 
 use crate::callback::{AudioCallback, BlockFrame, IoBlock, IoFlags, MAX_PERIOD, with_block};
+use crate::midi::{MAX_MIDI, MidiBlock, MidiEvent};
 use crate::planar::Planar;
 use crate::resampler::Resampler;
 use crate::seam::Seam;
@@ -43,6 +44,7 @@ pub(crate) struct Conversion {
     widths: (usize, usize),
     /// The callback's frame counter.
     frame: i64,
+    midi: MidiEdge,
     latency: Latency,
 }
 
@@ -98,16 +100,19 @@ impl Conversion {
         let (step_in, step_out) = (theirs / ours, ours / theirs);
         let most = ceil(PIECE as f64 * step_out) + 2;
         let played = (widths.1 > 0).then(|| Resampler::new(ours, theirs, widths.1, most));
+        let ahead = played.as_ref().map_or(0, |played| ceil(played.half() as f64 * step_in));
         let captured = (widths.0 > 0).then(|| {
-            let ahead = played.as_ref().map_or(0, |played| ceil(played.half() as f64 * step_in));
             let mut captured = Resampler::new(theirs, ours, widths.0, PIECE + ahead);
             // Silence to begin with, so that there is always enough for a callback that runs ahead.
             let wait = ahead + captured.half() + 2;
             captured.push(wait).for_each(|channel| channel.fill(0.0));
             (captured, wait)
         });
+        let wait = captured.as_ref().map_or(ahead + 2, |(_, wait)| *wait);
         let ahead = played.as_ref().map_or(0.0, |played| played.half() as f64 + 1.0 - step_out);
         let behind = captured.as_ref().map_or(0.0, |(_, wait)| *wait as f64 * step_out - ahead);
+        let midi = MidiEdge::new(wait, step_out);
+        let late = wait as f64 * step_out - ahead;
         Self {
             rate,
             step_in,
@@ -118,7 +123,8 @@ impl Conversion {
             outputs: Planar::new(widths.1, MAX_PERIOD),
             widths,
             frame: 0,
-            latency: Latency { input: nearest(behind), output: nearest(ahead) },
+            midi,
+            latency: Latency { input: nearest(behind), output: nearest(ahead), midi: nearest(late) },
         }
     }
 
@@ -139,6 +145,7 @@ impl Conversion {
                     place.iter_mut().zip(samples).for_each(|(place, sample)| *place = *sample);
                 }
             }
+            self.midi.take(io.midi, done, count);
             self.call(inner, io, count, done, &mut flags);
             if let Some(played) = &mut self.played {
                 let outputs = &mut *io.outputs;
@@ -182,7 +189,8 @@ impl Conversion {
             time.nanos = time.nanos.saturating_add(into / i64::from(io.rate.max(1)));
             let block = BlockFrame { frames, time, rate: self.rate, flags: *flags };
             let (inputs, outputs) = (self.inputs.read(frames), self.outputs.write(frames));
-            with_block(inputs, outputs, self.widths, block, |io| inner.process(io));
+            let midi = self.midi.give(frames);
+            with_block(inputs, outputs, self.widths, (block, midi), |io| inner.process(io));
             *flags = IoFlags { freewheel: flags.freewheel, ..IoFlags::default() };
             self.frame = self.frame.saturating_add(i64::try_from(frames).unwrap_or(0));
             if let Some(played) = &mut self.played {
@@ -193,6 +201,68 @@ impl Conversion {
             }
             wanted -= frames;
         }
+    }
+}
+
+/// MIDI on its way from the frames of the hardware to those of the callback, as late as what is captured.
+struct MidiEdge {
+    /// Frames of the hardware that everything waits for.
+    wait: f64,
+    step_out: f64,
+    /// Frames of the hardware that were here.
+    here: f64,
+    /// Frames that the callback had.
+    had: f64,
+    /// By the callback's frames.
+    waiting: Vec<(f64, MidiEvent)>,
+    used: usize,
+    block: MidiBlock,
+}
+
+impl MidiEdge {
+    fn new(wait: usize, step_out: f64) -> Self {
+        let mut waiting = vec![(0.0, MidiEvent::default()); 2 * MAX_MIDI];
+        // Zeroed memory is not there before it is written to.
+        waiting.fill((1.0, MidiEvent::default()));
+        let block = MidiBlock::new();
+        Self { wait: wait as f64, step_out, here: 0.0, had: 0.0, waiting, used: 0, block }
+    }
+
+    /// Takes the events of `count` frames, `done` frames into a block of the hardware.
+    fn take(&mut self, events: &[MidiEvent], done: usize, count: usize) {
+        for event in events {
+            let Some(into) = (event.frame as usize).checked_sub(done).filter(|into| *into < count) else {
+                continue;
+            };
+            if let Some(place) = self.waiting.get_mut(self.used) {
+                *place = ((self.here + into as f64 + self.wait) * self.step_out, *event);
+                self.used += 1;
+            }
+        }
+        self.here += count as f64;
+    }
+
+    /// The events of the callback's next `frames` frames.
+    fn give(&mut self, frames: usize) -> &[MidiEvent] {
+        self.block.clear();
+        let end = self.had + frames as f64;
+        let mut kept = 0;
+        for index in 0..self.used {
+            let Some((at, event)) = self.waiting.get(index).copied() else { break };
+            let at = omega_dsp::math::round(at);
+            if at < end {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within a block")]
+                let frame = (at - self.had).max(0.0) as u32;
+                self.block.add(MidiEvent { frame, ..event });
+            } else if let Some((from, place)) =
+                self.waiting.get(index).copied().zip(self.waiting.get_mut(kept))
+            {
+                *place = from;
+                kept += 1;
+            }
+        }
+        (self.used, self.had) = (kept, end);
+        self.block.events()
     }
 }
 

@@ -44,6 +44,7 @@ mod jack;
 #[cfg(any(feature = "system", feature = "testing", test))]
 mod lock;
 mod memory;
+mod midi;
 mod planar;
 mod priority;
 mod reblock;
@@ -70,6 +71,7 @@ pub use hardware::{
 pub use histogram::Timing;
 pub use jack::Jack;
 pub use memory::{LockError, Locked, lock_in_memory};
+pub use midi::{MAX_MIDI, MidiEvent, MidiInputs, midi_inputs};
 pub use priority::Priority;
 pub use reblock::Reblock;
 pub use stats::Stats;

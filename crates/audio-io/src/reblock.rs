@@ -1,13 +1,14 @@
 //! Fixed blocks out of hardware whose blocks vary.
 
 use crate::callback::{AudioCallback, BlockFrame, IoBlock, IoFlags, MAX_CHANNELS, MAX_PERIOD, with_block};
+use crate::midi::{MidiBlock, MidiEvent};
 use crate::planar::Planar;
 
 /// Calls another callback in blocks of one length, whatever the hardware does, at the price of a latency.
 ///
 /// Inputs are collected until there are enough for a block; meanwhile the previous block is played. Frames are neither
 /// lost nor repeated. What the hardware tells (time, flags) is told to the inner callback with the first frame of its
-/// block; a gap in the middle of a block is told at the next.
+/// block; a gap in the middle of a block is told at the next. MIDI is a block late, frame by frame, with inputs or without.
 pub struct Reblock {
     inner: Box<dyn AudioCallback>,
     block: usize,
@@ -20,6 +21,8 @@ pub struct Reblock {
     first: BlockFrame,
     /// What has happened since the inner callback was called.
     news: IoFlags,
+    /// MIDI for the next call.
+    midi: MidiBlock,
 }
 
 impl std::fmt::Debug for Reblock {
@@ -47,6 +50,7 @@ impl Reblock {
             filled: 0,
             first: BlockFrame { frames: block, time: Default::default(), rate: 0, flags: IoFlags::default() },
             news: IoFlags::default(),
+            midi: MidiBlock::new(),
         }
     }
 
@@ -63,10 +67,12 @@ impl Reblock {
     }
 
     fn call_inner(&mut self) {
-        let Self { inner, inputs, outputs, block, .. } = self;
+        let Self { inner, inputs, outputs, block, midi, .. } = self;
         let flags = std::mem::take(&mut self.news);
         let frame = BlockFrame { flags, ..self.first };
-        with_block(inputs.read(*block), outputs.write(*block), self.widths, frame, |io| inner.process(io));
+        let (inputs, outputs) = (inputs.read(*block), outputs.write(*block));
+        with_block(inputs, outputs, self.widths, (frame, midi.events()), |io| inner.process(io));
+        midi.clear();
     }
 
     /// Takes what the hardware says at `offset` of its block as the beginning of ours.
@@ -99,6 +105,11 @@ impl AudioCallback for Reblock {
             }
             for (output, ready) in io.outputs.iter_mut().zip(self.outputs.read(self.block)) {
                 copy(output.get_mut(theirs.clone()), ready.get(ours.clone()));
+            }
+            for event in io.midi.iter().filter(|event| theirs.contains(&(event.frame as usize))) {
+                let frame = (event.frame as usize - theirs.start).saturating_add(ours.start);
+                // There is room for as much as comes with a block; of blocks that are much shorter the rest is dropped.
+                self.midi.add(MidiEvent { frame: u32::try_from(frame).unwrap_or(u32::MAX), ..*event });
             }
             self.filled += count;
             done += count;

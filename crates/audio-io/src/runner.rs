@@ -9,6 +9,7 @@ use omega_rt::RtScope;
 use omega_rt::denormals::FlushDenormals;
 
 use crate::callback::{AudioCallback, BlockFrame, HardwareTime, IoBlock, IoFlags, with_block};
+use crate::midi::{MidiEvent, MidiFeed};
 use crate::shared::Shared;
 use crate::{memory, priority};
 
@@ -20,6 +21,8 @@ pub(crate) struct Runner {
     measure: bool,
     promote: bool,
     xruns_seen: u64,
+    /// The system's MIDI, where the backend has none of its own.
+    feed: Option<MidiFeed>,
 }
 
 /// Where a block lies, as the backend knows it.
@@ -39,8 +42,9 @@ impl Runner {
         home: Sender<Box<dyn AudioCallback>>,
         shared: Arc<Shared>,
         measure: bool,
+        feed: Option<MidiFeed>,
     ) -> Self {
-        Self { callback: Some(callback), home, shared, measure, promote: true, xruns_seen: 0 }
+        Self { callback: Some(callback), home, shared, measure, promote: true, xruns_seen: 0, feed }
     }
 
     /// For a backend whose thread is not ours to promote.
@@ -58,12 +62,29 @@ impl Runner {
         widths: (usize, usize),
         tick: Tick,
     ) {
+        let mut feed = self.feed.take();
+        let now = self.shared.now();
+        let midi = feed.as_mut().map(|feed| feed.block(now, tick.frames, tick.rate, &self.shared));
+        self.run_with(inputs, outputs, widths, tick, midi.unwrap_or(&[]));
+        // What is replaced is nothing, so nothing is dropped.
+        std::mem::forget(std::mem::replace(&mut self.feed, feed));
+    }
+
+    /// As [`run`](Self::run), with the MIDI that the backend has of its own.
+    pub(crate) fn run_with<'a>(
+        &mut self,
+        inputs: impl Iterator<Item = &'a [f32]>,
+        outputs: impl Iterator<Item = &'a mut [f32]>,
+        widths: (usize, usize),
+        tick: Tick,
+        midi: &[MidiEvent],
+    ) {
         self.prepare(tick);
         let xruns = self.shared.xruns.load(Relaxed);
         let flags = IoFlags { xrun: xruns != self.xruns_seen, freewheel: tick.freewheel, lost: tick.lost };
         self.xruns_seen = xruns;
         let frame = BlockFrame { frames: tick.frames, time: tick.time, rate: tick.rate, flags };
-        with_block(inputs, outputs, widths, frame, |io| self.call(io, tick));
+        with_block(inputs, outputs, widths, (frame, midi), |io| self.call(io, tick));
     }
 
     /// Calls the callback and measures it.

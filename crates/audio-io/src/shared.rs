@@ -31,6 +31,10 @@ pub(crate) struct Shared {
     pub input_breaks: AtomicU64,
     /// What joining the two clocks delays, in frames of the input.
     pub input_delay: AtomicI64,
+    /// MIDI messages that had no room.
+    pub midi_lost: AtomicU64,
+    /// Cables to our MIDI inputs that were pulled out.
+    pub midi_gone: AtomicU64,
     /// Times that the system took the stream to other hardware.
     pub reroutes: AtomicU64,
     /// No callback for this long is an event. `None`: nobody waits (a virtual clock).
@@ -97,6 +101,8 @@ impl Shared {
             input_lost: AtomicI64::new(0),
             input_breaks: AtomicU64::new(0),
             input_delay: AtomicI64::new(0),
+            midi_lost: AtomicU64::new(0),
+            midi_gone: AtomicU64::new(0),
             reroutes: AtomicU64::new(0),
             watchdog,
             last_callback: AtomicU64::new(0),

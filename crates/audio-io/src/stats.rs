@@ -24,6 +24,10 @@ pub struct Stats {
     /// Times that what is captured was interrupted on its way between the clocks of input and output: too little was there, or
     /// too much. The callback heard a short silence between two fades.
     pub input_breaks: u64,
+    /// MIDI messages that were dropped because too many came at once.
+    pub midi_lost: u64,
+    /// Cables to MIDI inputs that were pulled out (JACK): whoever held keys there never lets go of them.
+    pub midi_gone: u64,
     /// Callbacks that took longer than the time their block lasts. Not counted in freewheel.
     pub late: u64,
     /// Wall-clock time of each callback.
@@ -48,6 +52,8 @@ impl Stats {
             xruns: shared.xruns.load(Relaxed),
             input_lost: shared.input_lost.load(Relaxed),
             input_breaks: shared.input_breaks.load(Relaxed),
+            midi_lost: shared.midi_lost.load(Relaxed),
+            midi_gone: shared.midi_gone.load(Relaxed),
             late: counters.late.load(Relaxed),
             elapsed: counters.elapsed.timing(),
             cpu: counters.cpu.timing(),

@@ -9,6 +9,7 @@ use crate::callback::AudioCallback;
 use crate::config::{OpenError, StreamConfig};
 use crate::edge::{Edge, EdgeParts};
 use crate::events::EventReader;
+use crate::midi::MidiFeed;
 use crate::runner::Runner;
 use crate::shared::Shared;
 use crate::stats::Stats;
@@ -67,6 +68,8 @@ pub struct Latency {
     pub input: i64,
     /// From the callback to the cable: the largest of the outputs.
     pub output: i64,
+    /// From a MIDI cable to the callback: the largest of the MIDI inputs.
+    pub midi: i64,
 }
 
 /// What a backend keeps of a stream that is running.
@@ -103,6 +106,8 @@ pub struct Prepared {
     pub(crate) ready: Box<dyn Ready>,
     /// What stands between the hardware's rate and the callback's: nothing where the callback takes what comes.
     pub(crate) edge: Option<EdgeParts>,
+    /// The system's MIDI, where the backend has none of its own.
+    pub(crate) midi: Option<MidiFeed>,
 }
 
 impl fmt::Debug for Prepared {
@@ -123,7 +128,7 @@ impl Prepared {
     /// # Errors
     /// [`OpenError`] if the hardware refuses now; the callback is dropped then.
     pub fn start(self, callback: Box<dyn AudioCallback>) -> Result<Stream, OpenError> {
-        let Self { mut info, shared, measure, ready, edge } = self;
+        let Self { mut info, shared, measure, ready, edge, midi } = self;
         crate::memory::hold_code();
         let ours = edge.as_ref().map_or(info.latency, EdgeParts::latency);
         let resampled = edge.is_some();
@@ -132,12 +137,13 @@ impl Prepared {
             None => callback,
         };
         let (sender, home) = channel();
-        let runner = Runner::new(callback, sender, Arc::clone(&shared), measure);
+        let fed = midi.is_some();
+        let runner = Runner::new(callback, sender, Arc::clone(&shared), measure, midi);
         shared.last_callback.store(shared.now(), Relaxed);
         let Started { running, warnings } = ready.start(runner)?;
         info.warnings.extend(warnings);
         info.latency = ours;
-        Ok(Stream { info, shared, running: Some(running), home, resampled })
+        Ok(Stream { info, shared, running: Some(running), home, resampled, fed })
     }
 
     /// Gives the callback `rate`, whatever the hardware has.
@@ -166,6 +172,8 @@ pub struct Stream {
     home: Receiver<Box<dyn AudioCallback>>,
     /// The callback that comes home has an [`Edge`] around it.
     resampled: bool,
+    /// MIDI comes from the system, a period late.
+    fed: bool,
 }
 
 impl fmt::Debug for Stream {
@@ -191,9 +199,11 @@ impl Stream {
     pub fn latency(&self) -> Latency {
         let outside = self.running.as_ref().map(|running| running.latency()).unwrap_or_default();
         let info = self.info();
+        let period = if self.fed { i64::try_from(info.period).unwrap_or(0) } else { 0 };
         Latency {
             input: info.latency.input + to_callback(&info, outside.input),
             output: info.latency.output + to_callback(&info, outside.output),
+            midi: info.latency.midi + to_callback(&info, outside.midi + period),
         }
     }
 

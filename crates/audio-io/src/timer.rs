@@ -43,7 +43,7 @@ impl AudioBackend for Timer {
             period,
             shared: Arc::clone(&shared),
         });
-        Ok(Prepared { info, shared, measure: config.measure, ready, edge: None })
+        Ok(Prepared { info, shared, measure: config.measure, ready, edge: None, midi: None })
     }
 
     fn report(&self) -> BackendReport {

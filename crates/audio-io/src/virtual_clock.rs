@@ -1,5 +1,6 @@
 //! Hardware for tests: time passes when the caller says so, block by block, on the caller's thread.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +9,7 @@ use crate::backend::AudioBackend;
 use crate::callback::{HardwareTime, MAX_PERIOD};
 use crate::config::{OpenError, StreamConfig};
 use crate::hardware::{BackendReport, BackendState, Offer};
+use crate::midi::{MidiBlock, MidiEvent};
 use crate::planar::Planar;
 use crate::runner::{Runner, Tick, nanos_of};
 use crate::shared::Shared;
@@ -73,6 +75,10 @@ struct State {
     freewheel: bool,
     feed: Vec<Vec<f32>>,
     fed: usize,
+    /// What the MIDI inputs hear, by frame, counted from `midi_now`.
+    midi: VecDeque<(i64, u16, [u8; 3])>,
+    midi_now: i64,
+    midi_block: Option<MidiBlock>,
     capture: Option<Vec<Vec<f32>>>,
     offered: Option<u32>,
 }
@@ -167,6 +173,13 @@ impl VirtualClock {
         state.fed = 0;
     }
 
+    /// What the MIDI inputs hear from now on: frames from now, inputs and messages, by frame. What was to come before is dropped.
+    pub fn feed_midi(&self, messages: impl IntoIterator<Item = (i64, u16, [u8; 3])>) {
+        let mut state = self.state();
+        state.midi = messages.into_iter().collect();
+        state.midi_now = 0;
+    }
+
     /// Keeps everything that is played from now on.
     pub fn capture(&self) {
         let mut state = self.state();
@@ -252,7 +265,21 @@ impl State {
         let nanos = nanos_of(u64::try_from(self.frame).unwrap_or(0), rate);
         let time = HardwareTime { frame: self.frame, nanos: i64::try_from(nanos).unwrap_or(i64::MAX) };
         let tick = Tick { frames, time, rate, freewheel: self.freewheel, lost };
-        runner.run(self.inputs.read(frames), self.outputs.write(frames), self.widths, tick);
+        let count = i64::try_from(frames).unwrap_or(0);
+        let block = self.midi_block.get_or_insert_with(MidiBlock::new);
+        block.clear();
+        while let Some((at, port, bytes)) =
+            self.midi.front().copied().filter(|(at, ..)| at - self.midi_now < count)
+        {
+            self.midi.pop_front();
+            let frame = u32::try_from((at - self.midi_now).max(0)).unwrap_or(0);
+            if !block.add(MidiEvent { frame, port, bytes }) {
+                shared.midi_lost.fetch_add(1, Relaxed);
+            }
+        }
+        self.midi_now += count;
+        let (inputs, outputs) = (self.inputs.read(frames), self.outputs.write(frames));
+        runner.run_with(inputs, outputs, self.widths, tick, block.events());
         if let Some(capture) = &mut self.capture {
             for (list, output) in capture.iter_mut().zip(self.outputs.read(frames)) {
                 list.extend_from_slice(output);
@@ -286,7 +313,7 @@ impl AudioBackend for VirtualClock {
         shared.freewheel.store(state.freewheel, Relaxed);
         let info = StreamInfo::new(self.name(), config, rate, period);
         let ready = Box::new(Claim { clock: self.clone(), shared: Arc::clone(&shared) });
-        Ok(Prepared { info, shared, measure: config.measure, ready, edge: None })
+        Ok(Prepared { info, shared, measure: config.measure, ready, edge: None, midi: None })
     }
 
     fn report(&self) -> BackendReport {

@@ -122,6 +122,7 @@ fn the_steady_state_allocates_nothing_and_the_inner_callback_comes_back() {
     inner.process(&mut IoBlock {
         inputs: &[&input],
         outputs: &mut [left, right],
+        midi: &[],
         frames: 4,
         time,
         rate: 1,

@@ -2,8 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use omega_studio::audio_io::testing::{JackServer, MidiPlayer};
 
 const OMEGA: &str = env!("CARGO_BIN_EXE_omega");
 /// Patience with a machine that does other things as well; nothing is measured by it.
@@ -190,4 +192,115 @@ fn a_full_disk_is_said_while_recording_and_what_was_written_is_recovered() {
     assert!(listed[0]["frames"].as_i64().is_some_and(|frames| frames > 10_000), "{listed}");
     ok(root, &["unfinished", "Song.omega", "--recover"]);
     assert_eq!(ok(root, &["unfinished", "Song.omega"]), "");
+}
+
+/// Notes played on another JACK client, as many as told.
+fn scale(count: u64) -> Vec<(u64, [u8; 3])> {
+    (0..count).flat_map(|n| [(n * 480, [0x90, 60, 100]), (n * 480 + 240, [0x80, 60, 0])]).collect()
+}
+
+/// `omega record` of track `keys` on a JACK server, until it rolls.
+fn record_keys(root: &Path, server: &JackServer, more: &[&str]) -> Child {
+    let mut process = Command::new(OMEGA)
+        .args(["record", "Song.omega", "--track", "Keys", "--backend", "jack", "--from", "4800f"])
+        .args(more)
+        .current_dir(root)
+        .env("XDG_CONFIG_HOME", root)
+        .env("JACK_DEFAULT_SERVER", server.name())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(process.stderr.take().expect("piped")).lines();
+    assert!(
+        lines.any(|line| line.is_ok_and(|line| line.contains("round trip"))),
+        "it says what it records through"
+    );
+    // Whatever else it says has to go somewhere.
+    std::thread::spawn(move || lines.for_each(drop));
+    process
+}
+
+/// Waits until the log of the MIDI take has so many messages.
+fn until_written(root: &Path, count: usize) {
+    let until = Instant::now() + Duration::from_secs(60);
+    let written = || {
+        let files = std::fs::read_dir(root.join("Song.omega/recording")).into_iter().flatten().flatten();
+        let logs =
+            files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "notes"));
+        let texts = logs.filter_map(|path| std::fs::read_to_string(path).ok());
+        texts.map(|text| text.lines().filter(|line| line.starts_with("midi ")).count()).max().unwrap_or(0)
+    };
+    while written() < count {
+        assert!(Instant::now() < until, "only {} messages are written", written());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn midi_session(root: &Path) {
+    ok(root, &["new", "Song.omega"]);
+    ok(root, &["edit", "Song.omega", "track.add", "--id", "keys", "--kind", "audio", "--name", "Keys"]);
+    ok(root, &["arm", "Song.omega", "Keys", "on", "--midi-in", "player"]);
+}
+
+#[test]
+fn midi_is_recorded_into_notes_and_a_killed_recording_of_it_is_recovered() {
+    let Some(server) = JackServer::start_or_skip(48_000, 256) else { return };
+    let root = tempfile::tempdir().expect("a folder");
+    let root = root.path();
+    midi_session(root);
+    let player = MidiPlayer::start(&server, "player", scale(100)).expect("it opens");
+    let mut process = record_keys(root, &server, &[]);
+    // The take has begun, so what is played from now on is in it.
+    let until = Instant::now() + Duration::from_secs(60);
+    let begun = || {
+        let files = std::fs::read_dir(root.join("Song.omega/recording")).into_iter().flatten().flatten();
+        files
+            .filter_map(|entry| std::fs::read_to_string(entry.path()).ok())
+            .any(|text| text.contains("\nfrom "))
+    };
+    while !begun() {
+        assert!(Instant::now() < until, "it does not begin");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    player.go();
+    until_written(root, 151);
+    process.kill().expect("it lives");
+    process.wait().expect("it is over");
+    drop(player);
+    let listed = json(&ok(root, &["unfinished", "Song.omega", "--json"]));
+    let events = listed[0]["events"].as_u64().expect("a number");
+    assert!(events >= 151 && listed[0]["track"].as_str() == Some("keys"), "{listed}");
+    assert_eq!(listed[0]["stretches"][0]["position"].as_i64(), Some(4800), "{listed}");
+    assert!(ok(root, &["unfinished", "Song.omega"]).contains("MIDI events"));
+    let clip = ok(root, &["unfinished", "Song.omega", "--recover"]);
+    assert_eq!(clip.lines().count(), 1, "{clip}");
+    assert_eq!(ok(root, &["unfinished", "Song.omega"]), "");
+    assert_eq!(std::fs::read_dir(root.join("Song.omega/recording")).expect("there").count(), 0);
+    let info = ok(root, &["info", "Song.omega"]);
+    assert!(info.contains(&format!("({} notes", events.div_ceil(2))), "{events}: {info}");
+    ok(root, &["undo", "Song.omega"]);
+    assert!(!ok(root, &["info", "Song.omega"]).contains(" notes"));
+}
+
+#[test]
+fn without_the_systems_midi_it_is_said_and_the_rest_is_recorded() {
+    let root = tempfile::tempdir().expect("a folder");
+    let root = root.path();
+    midi_session(root);
+    let devices = ok(root, &["devices"]);
+    assert!(devices.contains("midi: "), "{devices}");
+    let devices = json(&ok(root, &["devices", "--json"]));
+    assert!(
+        devices.as_array().is_some_and(|all| all.iter().any(|one| one["backend"] == "midi")),
+        "{devices}"
+    );
+    ok(root, &["edit", "Song.omega", "track.input", "--id", "keys", "--input", "[0]"]);
+    let output = omega(root, &["record", "Song.omega", "--backend", "timer", "--seconds", "0.3", "--json"]);
+    let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
+    assert!(output.status.success() && said.contains("no midi input"), "{said}");
+    let told = json(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(told["midi"].as_array().map(Vec::len), Some(0), "nothing was played: {told}");
+    assert!(told["takes"][0]["frames"].as_i64().is_some_and(|frames| frames > 0), "{told}");
 }

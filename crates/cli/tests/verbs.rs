@@ -30,6 +30,7 @@ const LINES: &[&str] = &[
     "track.solo_safe --id room --on true",
     "track.phase --id b --on true",
     "track.arm --id b --on true",
+    "track.midi_input --id b --name Keys",
     "track.monitor --id b --mode off",
     "track.listen --id b --mode pfl",
     "track.delay --id b --frames -48",

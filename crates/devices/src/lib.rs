@@ -29,6 +29,7 @@ mod level;
 pub mod metronome;
 pub mod monitor;
 pub mod note_player;
+pub mod note_tape;
 pub mod registry;
 pub mod tape;
 pub mod utility;

@@ -48,6 +48,8 @@ pub enum Command {
         /// What happens.
         kind: EventKind,
     },
+    /// Let go of all keys that are down of the MIDI that comes in.
+    Release,
     /// Roll.
     Play,
     /// Roll after a count-in of so many frames, during which the time line stands.
@@ -106,6 +108,6 @@ pub struct EngineStatus {
     pub latency: u32,
     /// Frames that storage could not deliver in time.
     pub missing: u64,
-    /// Events that were dropped because nobody fetched them.
+    /// Events that were dropped: nobody fetched them, or more MIDI came in than a block holds.
     pub dropped: u64,
 }

@@ -15,6 +15,7 @@ mod command;
 mod delay;
 mod executor;
 mod fault;
+mod keys;
 mod lane;
 mod level;
 mod mix;

@@ -1,5 +1,7 @@
 //! What the engine is connected to: hardware, a file being rendered, a test.
 
+use omega_processor::Event;
+
 /// Planar channels around the engine. A channel that is absent gives an empty slice, and what would go there is dropped.
 pub trait Outside {
     /// Hardware input `channel`, all frames of the call.
@@ -8,6 +10,11 @@ pub trait Outside {
     fn output(&mut self, channel: usize) -> &mut [f32];
     /// Number of output channels.
     fn outputs(&self) -> usize;
+    /// MIDI that comes in during the call, sorted by frame: [`EventKind::Midi`](omega_processor::EventKind::Midi), whose port is the
+    /// input.
+    fn midi(&self) -> &[Event] {
+        &[]
+    }
     /// Whoever is outside waits for this call, so that nothing is lost by taking long: nobody is taken out for it.
     fn waits(&self) -> bool {
         false
@@ -48,6 +55,8 @@ pub struct Slices<'a, 'b> {
     pub inputs: &'a [&'b [f32]],
     /// Output channels.
     pub outputs: &'a mut [&'b mut [f32]],
+    /// See [`Outside::midi`].
+    pub midi: &'a [Event],
     /// See [`Outside::waits`].
     pub waits: bool,
 }
@@ -66,6 +75,10 @@ impl Outside for Slices<'_, '_> {
 
     fn outputs(&self) -> usize {
         self.outputs.len()
+    }
+
+    fn midi(&self) -> &[Event] {
+        self.midi
     }
 
     fn waits(&self) -> bool {

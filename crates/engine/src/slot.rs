@@ -4,6 +4,7 @@ use omega_dsp::kernels::{Kernels, Ramp};
 use omega_processor::{BatchFn, MAX_BLOCK, Params, Processor, Varying};
 use omega_rt::{AlignedBuffer, LoadCell, Owned, Shared};
 
+use crate::keys::Keys;
 use crate::level::Levels;
 use crate::timeline::Timeline;
 use crate::{FADE, Fault, Lane, PARTING, STRIDE};
@@ -97,6 +98,8 @@ pub(crate) struct Slot {
     pub(crate) last: Owned<[f32]>,
     /// What was measured of the output in this block, for the meter that is right behind it.
     pub(crate) levels: Option<Levels>,
+    /// What is down of the MIDI that it hears.
+    pub(crate) keys: Keys,
     /// What the processor had to say when nobody could be told.
     pub(crate) untold: Untold,
 }

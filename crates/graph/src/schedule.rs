@@ -32,6 +32,8 @@ pub struct ScheduledNode {
     pub latency: u32,
     /// A meter looks at its output right behind it.
     pub metered: bool,
+    /// The MIDI input of the outside whose messages it gets.
+    pub hears: Option<u16>,
 }
 
 /// One term of a sum.

@@ -69,6 +69,8 @@ pub struct NodeSpec {
     pub batch: Option<u64>,
     /// Sum the inputs in `f64`.
     pub wide_sum: bool,
+    /// The MIDI input of the outside whose messages it gets, at once and whatever its arrival.
+    pub hears: Option<u16>,
 }
 
 impl NodeSpec {
@@ -77,7 +79,8 @@ impl NodeSpec {
     pub fn new(id: NodeId, name: impl Into<String>, role: Role, channels: u16) -> Self {
         let inputs = if matches!(role, Role::Input { .. }) { 0 } else { channels };
         let (aux, name) = (Vec::new(), name.into());
-        Self { id, name, role, inputs, outputs: channels, aux, latency: 0, batch: None, wide_sum: false }
+        let (outputs, latency, batch, wide_sum, hears) = (channels, 0, None, false, None);
+        Self { id, name, role, inputs, outputs, aux, latency, batch, wide_sum, hears }
     }
 
     /// Channels of the main buffer: it holds the input and then the output.

@@ -1,12 +1,14 @@
 //! The hardware inputs of a track: recorded by a tape, heard through a switch.
 
+use std::sync::Arc;
+
 use omega_devices::monitor;
 use omega_graph::{ChannelMap, EdgeSpec, MeterSpec, NodeId, NodeSpec, Port, Role};
 use omega_processor::Descriptor;
-use omega_session::model::{Monitor, Track, TrackId, TrackKind};
+use omega_session::model::{Device, DeviceId, Monitor, Track, TrackId, TrackKind};
 
 use crate::strip::{Lowering, runs};
-use crate::{Kind, NodePlan, Purpose, TapePlan, ids};
+use crate::{Kind, NodePlan, NoteTapePlan, Purpose, TapePlan, ids};
 
 impl Lowering<'_> {
     /// Brings the inputs in of a track that is armed or monitored. Gives the node that its clips go into, and whether its
@@ -40,6 +42,42 @@ impl Lowering<'_> {
         }
         self.out.tapes.insert(id.clone(), tape);
         (switch.unwrap_or(into), heard)
+    }
+
+    /// Brings the MIDI input in of a track that is armed or monitored: to a tape, and to its first plugin, which hears it at once.
+    pub fn midi_input(&mut self, id: &TrackId, track: &Track) {
+        let used = track.arm || track.monitor == Monitor::On;
+        let can = *self.purpose == Purpose::Play && track.kind == TrackKind::Audio;
+        if !used || !can || track.midi_input.is_empty() {
+            return;
+        }
+        let plugin = |(id, device): (&DeviceId, &Arc<Device>)| {
+            let foreign = omega_devices::registry::descriptor(&device.kind).is_none();
+            (foreign && !device.bypass).then(|| ids::node(&[id.as_str(), &device.kind], track.channels))
+        };
+        let first = self.project.chain(id).find_map(plugin).filter(|_| track.monitor != Monitor::Off);
+        self.out.hearing.extend(first.map(|node| (node, track.midi_input.clone())));
+        if track.arm {
+            self.note_tape(id, track);
+        }
+    }
+
+    fn note_tape(&mut self, id: &TrackId, track: &Track) {
+        // A channel that no hardware has: it is silent, and only there so that the tape has a place behind it.
+        let silence = ids::node(&[id.as_str(), "note tape", "place"], 1);
+        let role = Role::Input { first: u16::MAX };
+        self.out.spec.nodes.push(NodeSpec::new(silence, format!("{} (MIDI)", track.name), role, 1));
+        let node = ids::node(&[id.as_str(), "note tape"], 1);
+        let name = format!("the MIDI tape of {}", track.name);
+        self.out.spec.nodes.push(NodeSpec::new(node, name.clone(), Role::Processor, 1));
+        let (kind, config) = (Kind::NoteTape, self.config(1, 1));
+        self.out.nodes.insert(node, NodePlan { name, track: id.clone(), kind, config, params: Vec::new() });
+        self.cable(silence, node, "note tape", |edge| edge);
+        // It leads nowhere: that it is measured keeps it running.
+        self.out.spec.meters.push(MeterSpec { id: ids::meter(&format!("{id}/midi")), node });
+        self.out.hearing.insert(node, track.midi_input.clone());
+        let edge = ids::edge(silence, node, "note tape");
+        self.out.note_tapes.insert(id.clone(), NoteTapePlan { node, edge });
     }
 
     /// The switch between clips and input.

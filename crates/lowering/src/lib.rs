@@ -70,6 +70,8 @@ pub enum Kind {
     Plugin(DeviceId),
     /// Records the input of a track.
     Tape,
+    /// Records the MIDI input of a track.
+    NoteTape,
     /// Clicks on the beats of [`Lowered::tempo`].
     Metronome,
 }
@@ -217,6 +219,10 @@ pub struct Lowered {
     pub meters: BTreeMap<TrackId, MeterId>,
     /// Where the inputs of armed and monitored tracks come in.
     pub tapes: BTreeMap<TrackId, TapePlan>,
+    /// Where the MIDI of armed tracks is recorded.
+    pub note_tapes: BTreeMap<TrackId, NoteTapePlan>,
+    /// Nodes that hear a MIDI input, with its name. [`NodeSpec::hears`](omega_graph::NodeSpec::hears) is for who knows the hardware.
+    pub hearing: BTreeMap<NodeId, String>,
     /// Tracks whose input is heard: nothing on their way is held back for the sake of others.
     pub live: BTreeMap<TrackId, LiveWay>,
     /// The metronome, where there is one.
@@ -253,6 +259,23 @@ pub struct TapePlan {
     edges: Vec<EdgeId>,
 }
 
+/// A tape for the MIDI of a track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteTapePlan {
+    /// The node of [`Kind::NoteTape`].
+    pub node: NodeId,
+    /// The cable that places it.
+    edge: EdgeId,
+}
+
+/// The MIDI inputs that tracks name, each once, by name: what hardware is opened with.
+#[must_use]
+pub fn midi_inputs(project: &Project) -> Vec<String> {
+    let named = project.tracks().values().map(|track| &track.midi_input).filter(|name| !name.is_empty());
+    let named: std::collections::BTreeSet<&String> = named.collect();
+    named.into_iter().cloned().collect()
+}
+
 /// Where the way of a live input leaves its track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveWay {
@@ -272,6 +295,27 @@ impl Lowered {
             if self.tapes.values().any(|tape| tape.edges.contains(&edge.id)) {
                 edge.shift = -shift;
             }
+        }
+    }
+
+    /// Places the tapes of MIDI `frames` frames behind the sources: so long it takes until what those play is heard, and what is
+    /// played to it comes in.
+    pub fn place_note_tapes(&mut self, frames: u32) {
+        let most = omega_graph::MAX_SHIFT;
+        let shift = i32::try_from(frames).unwrap_or(most).min(most);
+        for edge in &mut self.spec.edges {
+            if self.note_tapes.values().any(|tape| tape.edge == edge.id) {
+                edge.shift = -shift;
+            }
+        }
+    }
+
+    /// Lets the nodes that hear MIDI hear the inputs of hardware that was opened with these names, in this order.
+    pub fn hear(&mut self, inputs: &[String]) {
+        for node in &mut self.spec.nodes {
+            let name = self.hearing.get(&node.id);
+            let place = name.and_then(|name| inputs.iter().position(|input| input == name));
+            node.hears = place.and_then(|place| u16::try_from(place).ok());
         }
     }
 }

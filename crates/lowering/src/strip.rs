@@ -50,6 +50,8 @@ impl<'a> Lowering<'a> {
             targets: BTreeMap::new(),
             meters: BTreeMap::new(),
             tapes: BTreeMap::new(),
+            note_tapes: BTreeMap::new(),
+            hearing: BTreeMap::new(),
             live: BTreeMap::new(),
             metronome: None,
             channels: Vec::new(),
@@ -115,6 +117,7 @@ impl<'a> Lowering<'a> {
         let spec = NodeSpec::new(input, track.name.clone(), Role::Sum, channels);
         self.out.spec.nodes.push(NodeSpec { wide_sum, ..spec });
         let (before, live) = self.input(id, track, input);
+        self.midi_input(id, track);
         if track.kind == TrackKind::Audio {
             self.clips(id, track, before);
         }

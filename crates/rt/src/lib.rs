@@ -93,6 +93,7 @@ pub mod guard;
 pub mod latest;
 mod lines;
 pub mod meter;
+pub mod notes;
 pub mod owned;
 pub mod pages;
 pub mod pcm;

@@ -159,7 +159,7 @@ fn record(studio: &Studio, player: &mut Player, end: i64) -> Outcome<(Vec<Finish
     }
     let lost = player.recording().map_or(0, |status| status.hardware_lost);
     let mut takes = Vec::new();
-    for take in player.finish_recording() {
+    for take in player.finish_recording().takes {
         takes.extend(take?);
     }
     Ok((takes, lost))

@@ -27,7 +27,7 @@ pub use plugins::{
     CLAP, PluginHosting, foreign_devices, host_plugins, open_plugin, plugin_presets, scan_plugins,
 };
 pub use record::{
-    KeepError, Kept, RECORDING, RecordRequest, RecordState, RecordStatus, StartError, bars_before,
+    KeepError, Kept, RECORDING, RecordRequest, RecordState, RecordStatus, Recorded, StartError, bars_before,
     recorder_config,
 };
 pub use render::{
@@ -42,6 +42,7 @@ pub use omega_audio_io as audio_io;
 pub use omega_dsp::simd::Level;
 pub use omega_engine::{LoopRange, RecordRange};
 pub use omega_interchange as interchange;
+pub use omega_lowering::midi_inputs;
 pub use omega_media as media;
 pub use omega_plugin as plugin;
 pub use omega_rt as rt;

@@ -5,12 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use omega_audio_io::{AudioCallback, EventReader, IoBlock, OpenError, Stats, StreamConfig, StreamInfo};
+use omega_audio_io::{
+    AudioCallback, EventReader, IoBlock, MAX_MIDI, OpenError, Stats, StreamConfig, StreamInfo,
+};
 use omega_dsp::simd::Level;
 use omega_engine::prepare::{Conductor, Notification, engine};
 use omega_engine::{Clock, EngineStatus, Executor, LoopRange, Slices};
-use omega_lowering::{Lowered, Purpose};
+use omega_lowering::{Lowered, Purpose, midi_inputs};
 use omega_plugin::{Pace, PluginNews};
+use omega_processor::{Event, EventKind};
 use omega_rt::{LoadCell, LoadReading, MeterReading, Shared};
 use omega_session::model::{DeviceId, Project, TrackId};
 
@@ -36,13 +39,21 @@ pub enum PlayError {
 /// The audio thread's side: the engine and nothing else.
 struct Cycle {
     executor: Executor,
+    /// MIDI of a call, as the engine has it.
+    midi: Vec<Event>,
 }
 
 impl AudioCallback for Cycle {
     fn process(&mut self, io: &mut IoBlock<'_>) {
         let frames = io.frames;
         let waits = io.flags.freewheel;
-        let mut outside = Slices { inputs: io.inputs, outputs: io.outputs, waits };
+        let events = io.midi.iter().map(|midi| {
+            let kind = EventKind::Midi(midi.port, midi.bytes);
+            Event { frame: midi.frame, kind }
+        });
+        let heard = self.midi.iter_mut().zip(events).map(|(place, event)| *place = event).count();
+        let midi = self.midi.get(..heard).unwrap_or(&[]);
+        let mut outside = Slices { inputs: io.inputs, outputs: io.outputs, midi, waits };
         self.executor.process(&mut outside, frames);
     }
 }
@@ -59,7 +70,15 @@ pub struct Player {
     looped: Option<LoopRange>,
     level: Level,
     offset: i64,
+    /// Cables to MIDI inputs that were pulled out so far.
+    midi_gone: u64,
     pub(crate) recording: Option<Recording>,
+}
+
+/// What to open for a project: with the MIDI inputs that its tracks name, unless others are asked for.
+fn with_midi(project: &Project, config: &StreamConfig) -> StreamConfig {
+    let midi = if config.midi.is_empty() { midi_inputs(project) } else { config.midi.clone() };
+    StreamConfig { midi, ..config.clone() }
 }
 
 /// Frames that the engine is asked for at once, most of the time: the hardware's period at the session's rate.
@@ -77,7 +96,9 @@ fn build(session: u32, level: Level, load: &Arc<LoadCell>, period: usize) -> (Cy
     (clock.now)();
     executor.watch(clock, Shared::from(Arc::clone(load)));
     let pace = Pace::Live { period };
-    (Cycle { executor }, Sound::new(Conductor::new(control, session), level, Purpose::Play, pace))
+    // Written to, so that its pages are there.
+    let midi = vec![Event { frame: 1, kind: EventKind::Transport }; MAX_MIDI];
+    (Cycle { executor, midi }, Sound::new(Conductor::new(control, session), level, Purpose::Play, pace))
 }
 
 /// How a plugin is that is heard.
@@ -114,13 +135,16 @@ impl Player {
         level: Level,
     ) -> Result<Self, PlayError> {
         let session = project.sample_rate().hz();
-        let prepared = plug::prepare(config, session)?;
+        let config = with_midi(project, config);
+        let prepared = plug::prepare(&config, session)?;
         let load = Arc::new(LoadCell::default());
         let (cycle, mut sound) = build(session, level, &load, period_of(prepared.info()));
+        sound.midi.clone_from(&config.midi);
         sound.update(project, root, &sources)?;
         let plug = Plug::new(prepared, Box::new(cycle))?;
         let (failed, looped, recording) = (Vec::new(), None, None);
-        Ok(Self { sound, plug, sources, stale: false, failed, load, looped, level, offset: 0, recording })
+        let (stale, offset, midi_gone) = (false, 0, 0);
+        Ok(Self { sound, plug, sources, stale, failed, load, looped, level, offset, midi_gone, recording })
     }
 
     /// Closes the hardware. The engine stands still where it is, rolling or not, until [`reopen`](Self::reopen).
@@ -144,8 +168,14 @@ impl Player {
     pub fn reopen(&mut self, project: &Project, root: &Path, config: &StreamConfig) -> Result<(), PlayError> {
         self.plug.pull();
         let session = project.sample_rate().hz();
-        let prepared = plug::prepare(config, session)?;
+        let config = with_midi(project, config);
+        let prepared = plug::prepare(&config, session)?;
         self.cut_off();
+        // Nobody will hear of it when the keys that are down now are let go of.
+        self.sound.conductor.release_keys();
+        self.stale |= self.sound.midi != config.midi;
+        self.sound.midi.clone_from(&config.midi);
+        self.midi_gone = 0;
         let period = period_of(prepared.info());
         let (cycle, kept): (Box<dyn AudioCallback>, bool) = match self.plug.take_callback() {
             Some(cycle) => (cycle, true),
@@ -173,7 +203,8 @@ impl Player {
     fn rebuild(&mut self, project: &Project, root: &Path, period: usize) -> Result<Cycle, PlayError> {
         let stood = self.sound.conductor.status();
         let (cycle, mut sound) = build(project.sample_rate().hz(), self.level, &self.load, period);
-        sound.round_trip = self.sound.round_trip;
+        (sound.round_trip, sound.midi_trip) = (self.sound.round_trip, self.sound.midi_trip);
+        sound.midi.clone_from(&self.sound.midi);
         sound.update(project, root, &self.sources)?;
         self.sound = sound;
         self.stale = false;
@@ -219,7 +250,12 @@ impl Player {
         }
         let status = self.sound.conductor.status();
         if let Some(recording) = &mut self.recording {
-            recording.follow(status, self.sound.tape_lag);
+            recording.follow(status, self.sound.tape_lag.max(self.sound.note_lag));
+        }
+        let gone = self.plug.stats().midi_gone;
+        if gone > self.midi_gone {
+            self.midi_gone = gone;
+            self.sound.conductor.release_keys();
         }
         self.stale && self.sound.conductor.settled()
     }
@@ -305,15 +341,22 @@ impl Player {
         u32::try_from(frames.max(0)).unwrap_or(u32::MAX)
     }
 
+    /// Frames from the engine out through the hardware to the player, and from the keys back in, as the hardware tells.
+    #[must_use]
+    pub fn midi_trip(&self) -> u32 {
+        let latency = self.plug.latency();
+        u32::try_from(latency.output.saturating_add(latency.midi).max(0)).unwrap_or(u32::MAX)
+    }
+
     /// Gets ready to record what is armed in `project`: true when it is, false when to ask again after a moment.
     ///
     /// # Errors
     /// [`PlayError`].
     pub fn prepare_to_record(&mut self, project: &Project, root: &Path) -> Result<bool, PlayError> {
         let waits = self.poll();
-        let round_trip = self.round_trip();
-        if waits || self.sound.round_trip != round_trip {
-            self.sound.round_trip = round_trip;
+        let (round_trip, midi_trip) = (self.round_trip(), self.midi_trip());
+        if waits || (self.sound.round_trip, self.sound.midi_trip) != (round_trip, midi_trip) {
+            (self.sound.round_trip, self.sound.midi_trip) = (round_trip, midi_trip);
             self.update(project, root)?;
         }
         Ok(self.settled())

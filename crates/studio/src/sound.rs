@@ -9,6 +9,7 @@ use crate::sources::Sources;
 use omega_devices::clip_reader::{ClipReader, PlayList, Segment, SourceId};
 use omega_devices::metronome::Metronome;
 use omega_devices::note_player::{NoteList, NotePlayer};
+use omega_devices::note_tape::NoteTape;
 use omega_devices::registry;
 use omega_devices::tape::Tape;
 use omega_dsp::simd::Level;
@@ -56,8 +57,14 @@ pub(crate) struct Sound {
     lowered: Option<Lowered>,
     /// Frames from the engine out through the hardware and back in again.
     pub round_trip: u32,
+    /// Frames from the engine out through the hardware to the player, and from the keys back in.
+    pub midi_trip: u32,
     /// Frames by which the tapes lag behind the sources.
     pub tape_lag: u32,
+    /// Frames by which the tapes of MIDI do.
+    pub note_lag: u32,
+    /// The MIDI inputs that the hardware was opened with.
+    pub midi: Vec<String>,
     /// Media that could not be opened, and why.
     pub unreadable: BTreeMap<MediaId, String>,
 }
@@ -65,9 +72,21 @@ pub(crate) struct Sound {
 impl Sound {
     pub fn new(conductor: Conductor, level: Level, purpose: Purpose, pace: Pace) -> Self {
         let (latencies, lists, unreadable) = (Latencies::default(), BTreeMap::new(), BTreeMap::new());
-        let (rack, round_trip, tape_lag) = (Rack::new(pace), 0, 0);
-        let lowered = None;
-        Self { conductor, level, purpose, latencies, rack, lists, lowered, round_trip, tape_lag, unreadable }
+        Self {
+            conductor,
+            level,
+            purpose,
+            latencies,
+            rack: Rack::new(pace),
+            lists,
+            lowered: None,
+            round_trip: 0,
+            midi_trip: 0,
+            tape_lag: 0,
+            note_lag: 0,
+            midi: Vec::new(),
+            unreadable,
+        }
     }
 
     /// What is running, or about to.
@@ -129,9 +148,13 @@ impl Sound {
                 rack.borrow_mut().descriptor(root, id, device, config)
             })
         };
-        if !lowered.tapes.is_empty() {
-            self.tape_lag = self.round_trip.saturating_add(omega_graph::latency(&lowered.spec)?);
+        lowered.hear(&self.midi);
+        if !lowered.tapes.is_empty() || !lowered.note_tapes.is_empty() {
+            let latency = omega_graph::latency(&lowered.spec)?;
+            self.tape_lag = self.round_trip.saturating_add(latency);
+            self.note_lag = self.midi_trip.saturating_add(latency);
             lowered.place_tapes(self.tape_lag);
+            lowered.place_note_tapes(self.note_lag);
         }
         let mut plan = Plan { spec: lowered.spec.clone(), ..Plan::default() };
         plan.params = lowered.nodes.iter().map(|(id, node)| (*id, setups(node))).collect();
@@ -141,6 +164,7 @@ impl Sound {
             let processor = match &node.kind {
                 Kind::Device(key) => build(key, node, self.level)?,
                 Kind::Tape => Box::new(Tape::new()),
+                Kind::NoteTape => Box::new(NoteTape::new()),
                 Kind::Metronome => Box::new(Metronome::new(&node.config, lowered.tempo.clone())),
                 Kind::Plugin(device) => {
                     let built = self.rack.processor(device);
@@ -194,7 +218,7 @@ impl Sound {
                 Kind::Plugin(_) => {
                     self.conductor.exchange(*id, Box::new(PluginTempo(Some(lowered.tempo.clone()))));
                 }
-                Kind::Clips | Kind::Device(_) | Kind::Tape => {}
+                Kind::Clips | Kind::Device(_) | Kind::Tape | Kind::NoteTape => {}
             }
         }
         self.rack.retell();

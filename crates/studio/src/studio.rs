@@ -1,11 +1,14 @@
 //! One open session, and all that can be done with it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use omega_audio_io::StreamConfig;
 use omega_dsp::simd::Level;
-use omega_media::record::{FinishedTake, FoundTake, UnfinishedTake, discard, forget, recover, unfinished};
+use omega_media::record::{
+    FinishedTake, FoundTake, NoteTake, UnfinishedTake, discard, forget, recover, unfinished, unfinished_notes,
+};
 use omega_plugin::preset::PresetPlace;
 use omega_processor::ParamInfo;
 use omega_session::edit::{DeviceParam, DeviceState, Edit};
@@ -20,7 +23,7 @@ use crate::files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 use crate::import::{Import, ImportFailure, ImportProgress, Imported, import};
 use crate::live::{PlayError, Player};
 use crate::plugins::{state_of_preset, write_state};
-use crate::record::{KeepError, Kept, Placed, StartError, folders, place};
+use crate::record::{KeepError, Kept, Placed, StartError, folders, has_notes, place};
 use crate::render::Progress;
 use crate::sources::Streaming;
 
@@ -276,20 +279,35 @@ impl Studio {
     /// # Errors
     /// [`StudioError::Keep`]; the takes stay where they are and are offered by [`unfinished_takes`](Self::unfinished_takes).
     pub fn keep_takes(&mut self, takes: &[FinishedTake]) -> Result<Kept, StudioError> {
-        let placed = self.place(takes)?;
-        for take in takes {
+        self.keep_recording(takes, &[])
+    }
+
+    /// As [`keep_takes`](Self::keep_takes), with what was played on MIDI inputs, which becomes clips of notes.
+    ///
+    /// # Errors
+    /// [`StudioError::Keep`]; all stay where they are and are offered again.
+    pub fn keep_recording(
+        &mut self,
+        takes: &[FinishedTake],
+        notes: &[NoteTake],
+    ) -> Result<Kept, StudioError> {
+        let placed = self.place(takes, notes)?;
+        for log in takes.iter().map(|take| &take.log_file).chain(notes.iter().map(|take| &take.file)) {
             // What stays behind is found again, and known to have its place already.
-            let _ = forget(&take.log_file);
+            let _ = forget(log);
         }
         Ok(placed)
     }
 
-    fn place(&mut self, takes: &[FinishedTake]) -> Result<Kept, StudioError> {
-        let Placed { edits, kept } = place(&self.project(), takes);
+    fn place(&mut self, takes: &[FinishedTake], notes: &[NoteTake]) -> Result<Kept, StudioError> {
+        let Placed { edits, kept } = place(&self.project(), takes, notes);
         if !edits.is_empty() {
-            let name = match takes {
-                [one] => format!("record {}", one.log.name),
-                many => format!("record {} tracks", many.len()),
+            let names =
+                takes.iter().map(|take| &take.log.name).chain(notes.iter().map(|take| &take.log.name));
+            let names: BTreeSet<&String> = names.collect();
+            let name = match names.first().filter(|_| names.len() == 1) {
+                Some(one) => format!("record {one}"),
+                None => format!("record {} tracks", takes.len().max(notes.len()).max(names.len())),
             };
             self.document.apply_group(&name, &edits).map_err(KeepError::from)?;
         }
@@ -320,9 +338,38 @@ impl Studio {
         let (_, media) = folders(&self.root);
         let rate = self.project().sample_rate().hz();
         let Some(take) = recover(found, rate, &media)? else { return Ok(None) };
-        let kept = self.place(&[take])?;
+        let kept = self.place(&[take], &[])?;
         discard(found).map_err(StudioError::Recordings)?;
         Ok(Some(kept))
+    }
+
+    /// Takes of MIDI in the session's folder that have no place in it.
+    ///
+    /// # Errors
+    /// [`StudioError::Recordings`].
+    pub fn unfinished_notes(&self) -> Result<Vec<NoteTake>, StudioError> {
+        let (recording, _) = folders(&self.root);
+        let found = unfinished_notes(&recording).map_err(StudioError::Recordings)?;
+        let project = self.project();
+        Ok(found.into_iter().filter(|take| !has_notes(&project, take)).collect())
+    }
+
+    /// Gives a take of MIDI that was found its place, and removes its log when it has it.
+    ///
+    /// # Errors
+    /// [`StudioError::Keep`]; all stays as it was.
+    pub fn recover_notes(&mut self, found: &NoteTake) -> Result<Kept, StudioError> {
+        let kept = self.place(&[], std::slice::from_ref(found))?;
+        forget(&found.file).map_err(StudioError::Recordings)?;
+        Ok(kept)
+    }
+
+    /// Throws a take of MIDI away that was found. It cannot be undone.
+    ///
+    /// # Errors
+    /// [`StudioError::Recordings`].
+    pub fn discard_notes(&mut self, found: &NoteTake) -> Result<(), StudioError> {
+        forget(&found.file).map_err(StudioError::Recordings)
     }
 
     /// Throws a take away that was found. It cannot be undone.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use jack::{AudioIn, AudioOut, Client, ClientStatus, Control, Port, ProcessScope};
+use jack::{AudioIn, AudioOut, Client, ClientStatus, Control, MidiIn, Port, ProcessScope};
 
 use super::library;
 use super::ports::Names;
@@ -14,6 +14,7 @@ use crate::backend::AudioBackend;
 use crate::callback::{HardwareTime, MAX_PERIOD};
 use crate::config::{Connect, JackOptions, OpenError, StreamConfig};
 use crate::hardware::{BackendReport, BackendState};
+use crate::midi::{MidiBlock, MidiEvent, channel_message};
 use crate::runner::{Runner, Tick, nanos_of};
 use crate::shared::Shared;
 use crate::stream::{Latency, Prepared, Ready, Running, Started, StreamInfo};
@@ -41,6 +42,9 @@ impl AudioBackend for Jack {
             (1..=config.outputs).map(|n| client.register_port(&format!("out_{n}"), AudioOut::default()));
         let outputs =
             outputs.collect::<Result<_, _>>().map_err(|error| refused("register an output port", &error))?;
+        let midi =
+            (1..=config.midi.len()).map(|n| client.register_port(&format!("midi_{n}"), MidiIn::default()));
+        let midi = midi.collect::<Result<_, _>>().map_err(|error| refused("register a MIDI port", &error))?;
         let info = StreamInfo {
             client: client.name().to_owned(),
             device: config.device.clone().unwrap_or_default(),
@@ -51,10 +55,12 @@ impl AudioBackend for Jack {
             client,
             inputs,
             outputs,
+            midi,
+            wanted: config.midi.clone(),
             connect: config.connect,
             shared: Arc::clone(&shared),
         });
-        Ok(Prepared { info, shared, measure: config.measure, ready, edge: None })
+        Ok(Prepared { info, shared, measure: config.measure, ready, edge: None, midi: None })
     }
 
     fn report(&self) -> BackendReport {
@@ -89,21 +95,28 @@ struct JackReady {
     client: Client,
     inputs: Vec<Port<AudioIn>>,
     outputs: Vec<Port<AudioOut>>,
+    midi: Vec<Port<MidiIn>>,
+    /// What the MIDI ports are to be connected to.
+    wanted: Vec<String>,
     connect: Connect,
     shared: Arc<Shared>,
 }
 
 impl Ready for JackReady {
     fn start(self: Box<Self>, runner: Runner) -> Result<Started, OpenError> {
-        let Self { client, inputs, outputs, connect, shared } = *self;
+        let Self { client, inputs, outputs, midi, wanted, connect, shared } = *self;
         let names = Names {
             inputs: inputs.iter().filter_map(|port| port.name().ok()).collect(),
             outputs: outputs.iter().filter_map(|port| port.name().ok()).collect(),
+            midi: midi.iter().filter_map(|port| port.name().ok()).collect(),
         };
         let gate = Arc::new(Gate::default());
         let process = Process {
             inputs,
             outputs,
+            midi,
+            events: MidiBlock::new(),
+            part: MidiBlock::new(),
             runner,
             shared: Arc::clone(&shared),
             gate: Arc::clone(&gate),
@@ -113,7 +126,7 @@ impl Ready for JackReady {
             .activate_async(Notify(Arc::clone(&shared)), process)
             .map_err(|error| refused("start the client", &error))?;
         let warnings = match connect {
-            Connect::Auto => names.connect(active.as_client()),
+            Connect::Auto => names.connect(active.as_client(), &wanted),
             Connect::None => Vec::new(),
         };
         Ok(Started { running: Box::new(JackRunning { active, names, shared, gate }), warnings })
@@ -161,14 +174,14 @@ impl Running for JackRunning {
 
 /// Lets the audio thread in until it is closed.
 #[derive(Debug, Default)]
-struct Gate {
+pub(crate) struct Gate {
     closed: AtomicBool,
     inside: AtomicBool,
 }
 
 impl Gate {
     /// Enters; false if the gate is closed. Real-time safe.
-    fn enter(&self) -> bool {
+    pub(crate) fn enter(&self) -> bool {
         // Announced first and looked second, while `close` does it the other way round: one of the two sees the other.
         self.inside.store(true, SeqCst);
         let open = !self.closed.load(SeqCst);
@@ -178,12 +191,12 @@ impl Gate {
         open
     }
 
-    fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.inside.store(false, SeqCst);
     }
 
     /// Lets nobody in any more and waits, for a time, until nobody is inside.
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closed.store(true, SeqCst);
         let deadline = Instant::now() + PATIENCE;
         while self.inside.load(SeqCst) && Instant::now() < deadline {
@@ -196,6 +209,10 @@ impl Gate {
 struct Process {
     inputs: Vec<Port<AudioIn>>,
     outputs: Vec<Port<AudioOut>>,
+    midi: Vec<Port<MidiIn>>,
+    /// What came in this cycle, and in a part of it.
+    events: MidiBlock,
+    part: MidiBlock,
     runner: Runner,
     shared: Arc<Shared>,
     gate: Arc<Gate>,
@@ -210,6 +227,7 @@ impl Process {
         let (first, mut lost) = self.clock.advance(scope.last_frame_time(), scope.n_frames());
         let micros = scope.cycle_times().map_or(0, |times| times.current_usecs);
         let start = i64::try_from(micros).unwrap_or(0).saturating_mul(1000);
+        self.collect_midi(scope);
         let widths = (self.inputs.len(), self.outputs.len());
         for begin in (0..frames).step_by(MAX_PERIOD) {
             let part = begin..frames.min(begin + MAX_PERIOD);
@@ -220,7 +238,31 @@ impl Process {
             let inputs = self.inputs.iter().map(|p| p.as_slice(scope).get(part.clone()).unwrap_or_default());
             let outputs = self.outputs.iter_mut();
             let outputs = outputs.map(|p| p.as_mut_slice(scope).get_mut(part.clone()).unwrap_or_default());
-            self.runner.run(inputs, outputs, widths, tick);
+            self.part.clear();
+            for event in self.events.events() {
+                let at = (event.frame as usize)
+                    .checked_sub(part.start)
+                    .filter(|_| (event.frame as usize) < part.end);
+                if let Some(frame) = at.and_then(|at| u32::try_from(at).ok()) {
+                    self.part.add(MidiEvent { frame, ..*event });
+                }
+            }
+            self.runner.run_with(inputs, outputs, widths, tick, self.part.events());
+        }
+    }
+
+    /// All messages of channels that came in this cycle, by their frames.
+    fn collect_midi(&mut self, scope: &ProcessScope) {
+        self.events.clear();
+        for (number, port) in (0u16..).zip(&self.midi) {
+            for message in port.iter(scope) {
+                let Some(bytes) = channel_message(message.bytes) else { continue };
+                // JACK promises that it lies within the cycle.
+                let frame = message.time.min(scope.n_frames().saturating_sub(1));
+                if !self.events.add(MidiEvent { frame, port: number, bytes }) {
+                    self.shared.midi_lost.fetch_add(1, Relaxed);
+                }
+            }
         }
     }
 }
@@ -280,6 +322,16 @@ impl jack::NotificationHandler for Notify {
     unsafe fn shutdown(&mut self, _: ClientStatus, reason: &str) {
         let reason = if reason.is_empty() { "the JACK server stopped" } else { reason };
         self.0.shut_down(reason);
+    }
+
+    fn ports_connected(&mut self, client: &Client, a: jack::PortId, b: jack::PortId, connected: bool) {
+        let ours = |id| {
+            client.port_by_id(id).is_some_and(|port| client.is_mine(&port) && super::ports::is_midi(&port))
+        };
+        if !connected && (ours(a) || ours(b)) {
+            self.0.midi_gone.fetch_add(1, Relaxed);
+            self.0.notify();
+        }
     }
 
     fn freewheel(&mut self, _: &Client, on: bool) {

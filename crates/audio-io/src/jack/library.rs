@@ -21,7 +21,7 @@ static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Opens a client. Not for the audio thread.
-pub(super) fn open_client(name: &str, options: &JackOptions) -> Result<jack::Client, OpenError> {
+pub(crate) fn open_client(name: &str, options: &JackOptions) -> Result<jack::Client, OpenError> {
     let failed = |reason: String| OpenError::Jack { what: "open a client".to_owned(), reason };
     let (sender, answer) = channel();
     let (name, options) = (name.to_owned(), options.clone());

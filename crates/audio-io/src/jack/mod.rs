@@ -9,4 +9,8 @@ mod client;
 mod library;
 mod ports;
 
+#[cfg(feature = "testing")]
+pub(crate) use client::Gate;
 pub use client::Jack;
+#[cfg(feature = "testing")]
+pub(crate) use library::open_client;

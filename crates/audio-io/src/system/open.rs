@@ -94,7 +94,7 @@ fn open_now(system: System, config: &StreamConfig) -> Result<Prepared, OpenError
         delays,
         shared: Arc::clone(&shared),
     };
-    Ok(Prepared { info, shared, measure: config.measure, ready: Box::new(ready), edge: None })
+    Ok(Prepared { info, shared, measure: config.measure, ready: Box::new(ready), edge: None, midi: None })
 }
 
 /// What could not be had, in sentences.
@@ -315,6 +315,7 @@ impl Running for SystemRunning {
         Latency {
             input: frames(self.delays.input.load(Relaxed)),
             output: frames(self.delays.output.load(Relaxed)),
+            midi: 0,
         }
     }
 }

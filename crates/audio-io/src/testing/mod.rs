@@ -10,6 +10,7 @@
 //! ```
 
 mod clocks;
+mod midi;
 mod sound;
 
 use std::fs::{File, OpenOptions};
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use crate::config::JackOptions;
 
 pub use clocks::{Capturing, Playing, clock_bridge};
+pub use midi::MidiPlayer;
 pub use sound::{AlsaOnJack, SINK, SoundServer};
 
 /// The JACK library keeps one server per process in global state, so tests of one program take turns.

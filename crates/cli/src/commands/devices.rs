@@ -1,12 +1,12 @@
 //! `omega devices`
 
-use omega_studio::audio_io::{BackendState, JackOptions, PortDirection, hardware};
+use omega_studio::audio_io::{BackendState, JackOptions, MidiInputs, PortDirection, hardware, midi_inputs};
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// List the hardware there is to play through
+/// List the hardware there is to play through, and the MIDI inputs
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  omega devices --json")]
 pub struct Devices {
@@ -18,6 +18,7 @@ pub struct Devices {
 impl Devices {
     pub fn run(self, output: &Output) -> Result<(), Failure> {
         let reports = hardware(&JackOptions::default());
+        let midi = midi_inputs();
         if self.json {
             let all = reports.iter().map(|report| match &report.state {
                 BackendState::Unavailable { reason } => json!({"backend": report.name, "reason": reason}),
@@ -35,7 +36,11 @@ impl Devices {
                         "ports": ports.collect::<Vec<_>>(), "devices": devices.collect::<Vec<_>>()})
                 }
             });
-            return output.json(&json!(all.collect::<Vec<_>>()));
+            let midi = match &midi.names {
+                Ok(names) => json!({"backend": "midi", "system": midi.system, "inputs": names}),
+                Err(reason) => json!({"backend": "midi", "system": midi.system, "reason": reason}),
+            };
+            return output.json(&json!(all.chain([midi]).collect::<Vec<_>>()));
         }
         for report in reports {
             output.print(format_args!("{}: {}", report.name, report.description))?;
@@ -66,6 +71,16 @@ impl Devices {
                 }
             }
         }
-        Ok(())
+        tell_midi(&midi, output)
+    }
+}
+
+/// The system's MIDI inputs; those of JACK are among its ports.
+fn tell_midi(midi: &MidiInputs, output: &Output) -> Result<(), Failure> {
+    output.print(format_args!("midi: {}", midi.system))?;
+    match &midi.names {
+        Err(reason) => output.print(format_args!("  not available: {reason}")),
+        Ok(names) if names.is_empty() => output.print("  no inputs"),
+        Ok(names) => names.iter().try_for_each(|name| output.print(format_args!("  in  {name}"))),
     }
 }

@@ -12,6 +12,7 @@ mod edit;
 mod history;
 mod import;
 mod info;
+mod kept;
 mod midi;
 mod new;
 mod play;

@@ -6,14 +6,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use omega_studio::audio_io::{Event, EventReader, StreamConfig};
-use omega_studio::media::record::Finished;
 use omega_studio::session::{Metronome, Monitor, Project, Track, TrackId, TrackKind};
 use omega_studio::time::{Frames, TempoMap};
-use omega_studio::{
-    Kept, Level, LoopRange, Player, RecordRequest, RecordState, RecordStatus, Studio, bars_before,
-};
-use serde_json::json;
+use omega_studio::{Level, LoopRange, Player, RecordRequest, RecordState, RecordStatus, Studio, bars_before};
 
+use super::kept;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::{Output, plain};
@@ -102,7 +99,7 @@ impl Record {
         if self.recover {
             return super::unfinished::recover(&mut studio, output);
         }
-        let waiting = studio.unfinished_takes()?.len();
+        let waiting = studio.unfinished_takes()?.len() + studio.unfinished_notes()?.len();
         if waiting > 0 {
             output.say(format_args!(
                 "note: {waiting} take(s) were never finished: omega unfinished {}",
@@ -127,7 +124,7 @@ impl Record {
             bring_home(&mut player, output);
         }
         let lost = player.recording().map_or(0, |status| status.hardware_lost);
-        let finished = player.finish_recording();
+        let recorded = player.finish_recording();
         let stats = player.stats();
         let plugins = keep_plugins(&mut studio, &mut player, output);
         player.close();
@@ -137,7 +134,7 @@ impl Record {
                 stats.xruns
             ));
         }
-        let kept = self.keep(&mut studio, finished, output);
+        let kept = kept::keep(&mut studio, recorded, self.json, output);
         ended.and(kept).and(plugins)
     }
 
@@ -151,10 +148,13 @@ impl Record {
             for id in tracks {
                 let Some(track) = project.track(&id) else { continue };
                 let arm = wanted.contains(&id);
-                if arm && (track.kind != TrackKind::Audio || track.input.is_empty()) {
+                let deaf = track.input.is_empty() && track.midi_input.is_empty();
+                if arm && (track.kind != TrackKind::Audio || deaf) {
                     return Err(Failure::usage(format!(
-                        "track '{}' cannot record: give it an input (omega edit {} track.input --id {id} --input '[0]')",
+                        "track '{}' cannot record: give it an input (omega edit {} track.input --id {id} --input '[0]', or for MIDI \
+                         omega arm {} {id} on --midi-in PORT)",
                         plain(&track.name),
+                        self.session.display(),
                         self.session.display()
                     )));
                 }
@@ -201,68 +201,6 @@ impl Record {
             count_in: bars_before(map, from - bars_before(map, from, self.pre_roll), self.count_in),
             looped: looped.transpose()?,
         })
-    }
-
-    /// Puts what was recorded into the session, and tells.
-    fn keep(&self, studio: &mut Studio, finished: Vec<Finished>, output: &Output) -> Result<(), Failure> {
-        let (mut takes, mut problems) = (Vec::new(), Vec::new());
-        for one in finished {
-            match one {
-                Ok(Some(take)) => takes.push(take),
-                Ok(None) => {}
-                Err(error) => problems.push(error.to_string()),
-            }
-        }
-        let kept = if takes.is_empty() { Kept::default() } else { studio.keep_takes(&takes)? };
-        studio.save()?;
-        if self.json {
-            let takes: Vec<_> = takes
-                .iter()
-                .map(|take| {
-                    let stretches: Vec<_> = take
-                        .log
-                        .stretches
-                        .iter()
-                        .map(|s| json!({"position": s.position, "frames": s.frames, "at": s.at}))
-                        .collect();
-                    json!({"track": take.log.track, "name": take.log.name, "media": take.hash.to_string(),
-                        "frames": take.frames, "lost": take.log.lost(), "stretches": stretches})
-                })
-                .collect();
-            let clips: Vec<_> = kept.clips.iter().map(ToString::to_string).collect();
-            let silenced: Vec<_> = kept.silenced.iter().map(ToString::to_string).collect();
-            let passes: Vec<_> = kept.takes.iter().map(ToString::to_string).collect();
-            output.json(&json!({"takes": takes, "clips": clips, "passes": passes, "silenced": silenced,
-                "problems": problems}))?;
-        } else {
-            for take in &takes {
-                let seconds = take.frames as f64 / f64::from(take.log.rate.max(1));
-                let lost = take.log.lost();
-                let lost = if lost > 0 {
-                    format!(", {lost} frames lost: the disk was too slow")
-                } else {
-                    String::new()
-                };
-                output.say(format_args!(
-                    "{}: {seconds:.1} s in {} clip(s){lost}",
-                    plain(&take.log.name),
-                    take.log.stretches.len()
-                ));
-            }
-            if !kept.takes.is_empty() {
-                output.say(format_args!(
-                    "{} take(s), of which the last whole one is heard: omega takes {}",
-                    kept.takes.len(),
-                    self.session.display()
-                ));
-            }
-            kept.clips.iter().try_for_each(|clip| output.print(clip))?;
-        }
-        match problems.is_empty() {
-            true if takes.is_empty() => Err(Failure::failed("nothing was recorded")),
-            true => Ok(()),
-            false => Err(Failure::failed(problems.join("; "))),
-        }
     }
 }
 
@@ -404,7 +342,8 @@ fn bring_home(player: &mut Player, output: &Output) {
 
 /// Says once what stands in the way of writing, and when that is over.
 fn tell_problem(recording: &RecordStatus, told: &mut Option<String>, output: &Output) {
-    let now = recording.takes.iter().find_map(|take| take.problem.clone());
+    let notes = recording.notes.iter().find_map(|take| take.problem.clone());
+    let now = recording.takes.iter().find_map(|take| take.problem.clone()).or(notes);
     if now != *told {
         match &now {
             Some(problem) => {
@@ -432,6 +371,10 @@ fn draw(player: &mut Player, names: &[(TrackId, String)], recording: &RecordStat
         let peak = player.take_input_meter(id).map_or(0.0, |meter| meter.peak);
         let meter = "=".repeat(bar_width(peak, 10));
         line.push_str(&format!(" {name}[{meter:<10}]"));
+    }
+    let messages: u64 = recording.notes.iter().map(|take| take.messages).sum();
+    if !recording.notes.is_empty() {
+        line.push_str(&format!("  {messages} MIDI events"));
     }
     let lost: u64 = recording.takes.iter().map(|take| take.lost).sum();
     if lost > 0 {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use omega_studio::Studio;
-use omega_studio::media::record::FoundTake;
+use omega_studio::media::record::{FoundTake, NoteTake};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -38,9 +38,10 @@ impl Unfinished {
         if !self.discard.is_empty() {
             return self.throw_away(output);
         }
-        let found = output.read(&self.session)?.unfinished_takes()?;
+        let studio = output.read(&self.session)?;
+        let (found, notes) = (studio.unfinished_takes()?, studio.unfinished_notes()?);
         if self.json {
-            return output.json(&found.iter().map(one).collect());
+            return output.json(&found.iter().map(one).chain(notes.iter().map(one_of_notes)).collect());
         }
         for take in &found {
             let seconds = take.frames as f64 / f64::from(take.log.rate.max(1));
@@ -54,7 +55,18 @@ impl Unfinished {
                 take.problem.as_ref().map_or_else(String::new, |why| format!("  cannot be opened: {why}"))
             ))?;
         }
-        if !found.is_empty() {
+        for take in &notes {
+            output.print(format_args!(
+                "{}  {}  {} MIDI events  {} stretch(es), {} lost  begun {}",
+                name_of_notes(take),
+                crate::output::plain(&take.log.name),
+                take.messages(),
+                take.log.stretches.len(),
+                take.log.lost,
+                take.log.begun
+            ))?;
+        }
+        if !found.is_empty() || !notes.is_empty() {
             output.say(format_args!("recover them: omega unfinished {} --recover", self.session.display()));
         }
         Ok(())
@@ -62,8 +74,13 @@ impl Unfinished {
 
     fn throw_away(&self, output: &Output) -> Result<(), Failure> {
         let mut studio = output.open(&self.session)?;
-        let found = studio.unfinished_takes()?;
+        let (found, notes) = (studio.unfinished_takes()?, studio.unfinished_notes()?);
         for file in &self.discard {
+            if let Some(take) = notes.iter().find(|take| name_of_notes(take) == *file) {
+                studio.discard_notes(take)?;
+                output.say(format_args!("discarded {file}"));
+                continue;
+            }
             let take = found.iter().find(|take| name(take) == *file);
             let take = take.ok_or_else(|| {
                 Failure::usage(format!("there is no take '{file}'; `omega unfinished` shows all"))
@@ -94,6 +111,16 @@ pub fn recover(studio: &mut Studio, output: &Output) -> Result<(), Failure> {
             Err(error) => failure = Some(error),
         }
     }
+    for take in studio.unfinished_notes()? {
+        match studio.recover_notes(&take) {
+            Ok(kept) => {
+                let track = crate::output::plain(&take.log.name);
+                output.say(format_args!("recovered {} of {track}", name_of_notes(&take)));
+                kept.clips.iter().try_for_each(|clip| output.print(clip))?;
+            }
+            Err(error) => failure = Some(error),
+        }
+    }
     studio.save()?;
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
@@ -102,6 +129,16 @@ pub fn recover(studio: &mut Studio, output: &Output) -> Result<(), Failure> {
 fn name(take: &FoundTake) -> String {
     let file = take.log_file.as_ref().map_or_else(|| take.file.clone(), |log| log.with_extension("wav"));
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn name_of_notes(take: &NoteTake) -> String {
+    take.file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn one_of_notes(take: &NoteTake) -> serde_json::Value {
+    let mut value = super::kept::notes_json(take);
+    value["file"] = name_of_notes(take).into();
+    value
 }
 
 fn one(take: &FoundTake) -> serde_json::Value {

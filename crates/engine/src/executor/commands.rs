@@ -4,6 +4,7 @@ use omega_graph::Step;
 use omega_rt::{Owned, Producer, faults};
 
 use super::Executor;
+use crate::keys::Keys;
 use crate::slot::When;
 use crate::{Command, DECLICK, EngineEvent, FADE, Program};
 
@@ -89,7 +90,11 @@ impl Executor {
             Command::PlayIn(_) if self.line.now(time).rolling => {}
             Command::PlayIn(frames) if frames > 0 => self.line.play_in(time, frames),
             Command::PlayIn(_) => self.leap(Then::Play, self.audible && !self.has_inputs()),
-            Command::Stop => self.line.stop(time),
+            Command::Release => self.releasing = true,
+            Command::Stop => {
+                self.line.stop(time);
+                self.releasing = true;
+            }
             Command::Locate(position) => {
                 self.leap(Then::Locate(position), self.audible || self.line.now(time).rolling);
             }
@@ -154,6 +159,7 @@ impl Executor {
                 processor.reset();
             }
             slot.settle();
+            slot.keys = Keys::default();
             slot.idle = false;
             slot.try_again();
         }

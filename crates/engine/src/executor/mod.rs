@@ -46,6 +46,11 @@ pub struct Executor {
     /// Events for the next block, with their nodes.
     pending: [(u32, EventKind); EVENTS],
     pending_used: usize,
+    /// MIDI of the outside in the block.
+    midi: [Event; EVENTS],
+    midi_used: usize,
+    /// Keys that are down are let go of in the next block.
+    releasing: bool,
     /// Events of the node that is being processed.
     found: [Event; EVENTS],
     /// Somebody could not be told something, see [`Untold`](crate::slot::Untold).
@@ -89,6 +94,9 @@ impl Executor {
             tables,
             pending: [(0, EventKind::Transport); EVENTS],
             pending_used: 0,
+            midi: [Event { frame: 0, kind: EventKind::Transport }; EVENTS],
+            midi_used: 0,
+            releasing: false,
             found: [Event { frame: 0, kind: EventKind::Transport }; EVENTS],
             untold: false,
             missing: 0,
@@ -121,9 +129,10 @@ impl Executor {
         let mut done = 0;
         while done < frames {
             let count = self.stretch(frames - done);
+            self.hear(outside.midi(), done, count);
             self.run(outside, done, count);
             self.time = self.time.saturating_add_unsigned(count as u64);
-            self.pending_used = 0;
+            (self.pending_used, self.releasing) = (0, false);
             done += count;
             // What waited for a fade goes on at its end, wherever a call ends.
             if self.land() || self.time - self.adopted == FADE {
@@ -135,6 +144,23 @@ impl Executor {
         }
         self.tell();
         self.report();
+    }
+
+    /// Takes the MIDI of the next `count` frames, which lie `done` frames into the call.
+    fn hear(&mut self, midi: &[Event], done: usize, count: usize) {
+        self.midi_used = 0;
+        for event in midi {
+            let Some(into) = (event.frame as usize).checked_sub(done).filter(|into| *into < count) else {
+                continue;
+            };
+            match self.midi.get_mut(self.midi_used) {
+                Some(place) => {
+                    *place = Event { frame: u32::try_from(into).unwrap_or(0), kind: event.kind };
+                    self.midi_used += 1;
+                }
+                None => self.dropped = self.dropped.saturating_add(1),
+            }
+        }
     }
 
     /// Frames processed since the beginning.

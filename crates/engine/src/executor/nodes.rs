@@ -54,8 +54,15 @@ impl Executor {
         let [table, ..] = &mut self.tables;
         slot.evaluate(self.kernels, &self.line, when, frames, table);
         let quiet = program.slab.is_silent(input(scheduled));
-        let count = events_for(node, self.pending.get(..self.pending_used).unwrap_or(&[]), &mut self.found);
-        let events = self.found.get(..count).unwrap_or(&[]);
+        let pending = self.pending.get(..self.pending_used).unwrap_or(&[]);
+        let midi = self.midi.get(..self.midi_used).unwrap_or(&[]);
+        let lets_go = self.releasing || slot.keys.are_strange_to(scheduled.hears);
+        let released = if lets_go && !slot.keys.are_up() { slot.keys.release(&mut self.found) } else { 0 };
+        let (gone, room) = self.found.split_at_mut_checked(released).unwrap_or_default();
+        let heard = events_for(node, scheduled.hears, pending, midi, room);
+        let count = gone.len().saturating_add(heard);
+        let mut events = self.found.get_mut(..count).unwrap_or(&mut []);
+        events.iter().skip(released).for_each(|event| slot.keys.note(event));
         if slot.fault.is_some() {
             return part(slot, scheduled, &mut program.slab, frames);
         }
@@ -79,7 +86,7 @@ impl Executor {
                 let (memory, silent) = others.port(port);
                 *place = ChannelsRef::new(memory, STRIDE, done, count, silent);
             }
-            block.events = if done == 0 { events } else { &[] };
+            block.events = within(&mut events, done, count);
             let status = processor.process(&mut block);
             outcome.add(&block, status);
             done += count;
@@ -260,8 +267,27 @@ fn rests(slot: &Slot, node: &ScheduledNode, quiet: bool) -> bool {
         && node.aux.iter().all(|port| port.count == 0)
 }
 
-/// Events of one node, in their order.
-fn events_for(node: u32, pending: &[(u32, EventKind)], found: &mut [Event]) -> usize {
-    let mine = pending.iter().filter(|(of, _)| *of == node);
-    found.iter_mut().zip(mine).map(|(place, &(_, kind))| *place = Event { frame: 0, kind }).count()
+/// Events of one node, in their order: what it was sent, and what it hears.
+fn events_for(
+    node: u32,
+    hears: Option<u16>,
+    pending: &[(u32, EventKind)],
+    midi: &[Event],
+    found: &mut [Event],
+) -> usize {
+    let sent = pending.iter().filter(|(of, _)| *of == node).map(|&(_, kind)| Event { frame: 0, kind });
+    let heard =
+        midi.iter().filter(|event| matches!(event.kind, EventKind::Midi(port, _) if Some(port) == hears));
+    found.iter_mut().zip(sent.chain(heard.copied())).map(|(place, event)| *place = event).count()
+}
+
+/// The first of `events`, up to the end of a piece of `count` frames that begins at `done`, with their frames in it.
+fn within<'a>(events: &mut &'a mut [Event], done: usize, count: usize) -> &'a [Event] {
+    let end = u32::try_from(done.saturating_add(count)).unwrap_or(u32::MAX);
+    let mine = events.iter().take_while(|event| event.frame < end).count();
+    let (mine, rest) = core::mem::take(events).split_at_mut_checked(mine).unwrap_or_default();
+    *events = rest;
+    let begin = u32::try_from(done).unwrap_or(0);
+    mine.iter_mut().for_each(|event| event.frame = event.frame.saturating_sub(begin));
+    mine
 }

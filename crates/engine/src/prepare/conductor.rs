@@ -215,6 +215,11 @@ impl Conductor {
         self.send(Command::Stop);
     }
 
+    /// Lets go of all keys that are down of the MIDI that comes in: nobody will hear of their release.
+    pub fn release_keys(&mut self) {
+        self.send(Command::Release);
+    }
+
     /// Jumps.
     pub fn locate(&mut self, position: i64) {
         self.send(Command::Locate(position));

@@ -26,6 +26,7 @@ use omega_rt::{AlignedBuffer, Consumer, LatestReader, LoadCell, Owned, PeakCell,
 
 use crate::delay::{Line, Ring, Tap};
 use crate::executor::Ends;
+use crate::keys::Keys;
 use crate::program::Change;
 use crate::slab::Slab;
 use crate::slot::{MAX_VARYING, ParamState, Slot, Table, Untold};
@@ -246,6 +247,7 @@ fn slot(setup: NodeSetup, node: &ScheduledNode, load: Shared<LoadCell>, sample_r
         parting: 0,
         load,
         levels: None,
+        keys: Keys::default(),
         untold: Untold::default(),
     }
 }

@@ -161,7 +161,7 @@ fn where_the_outside_waits_nobody_is_late() {
     let (mut rig, _, load) = side_by_side(vec![Slow::new(1000)]);
     let mut memory = [0.0; CALL];
     for _ in 0..100 {
-        let mut outside = Slices { inputs: &[], outputs: &mut [&mut memory], waits: true };
+        let mut outside = Slices { inputs: &[], outputs: &mut [&mut memory], midi: &[], waits: true };
         rig.executor.process(&mut outside, CALL);
     }
     assert_eq!(rig.conductor.poll(), []);

@@ -205,6 +205,7 @@ impl<'a> Emitter<'a> {
             arrival: self.plan.arrival[node],
             latency: spec.latency,
             metered: self.meters.contains_key(&spec.id),
+            hears: spec.hears,
         });
     }
 

@@ -8,11 +8,14 @@
 //! A disk that is full, or gone, is told at once ([`TakeStatus::problem`]). The file stays as it was, and writing is tried again
 //! and again; meanwhile the tape fills up, and what has no room there any more is lost, counted, and noted with its place.
 //!
+//! MIDI is recorded likewise ([`NoteRecorder`]): there the log is all that there is.
+//!
 //! [`Recorder::finish`] completes the files and moves them into the media folder under their hashes. What was never finished
 //! is found by [`unfinished`], and completed by [`recover`]; nothing is ever deleted but takes without a single frame.
 
 mod find;
 mod log;
+mod notes;
 mod take;
 mod when;
 
@@ -31,6 +34,10 @@ use crate::write::{CreateError, WriteError};
 
 pub use find::{FoundTake, discard, recover, unfinished};
 pub use log::{ENDING, Hole, Stretch, TakeLog, forget};
+pub use notes::{
+    FinishedNotes, NOTES, NoteLog, NoteRecorder, NoteSpec, NoteStatus, NoteStretch, NoteTake,
+    UnfinishedNotes, unfinished_notes,
+};
 use take::Take;
 
 /// How a recorder works.

@@ -238,20 +238,28 @@ fn begin(
     log: &TakeLog,
     when: When,
 ) -> Result<(PathBuf, PathBuf, LogWriter), RecordError> {
-    let track: String =
-        log.track.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
+    let (log_file, writer) = begin_log(config, &log.track, when, super::ENDING, &log.head())?;
+    Ok((log_file.with_extension("wav"), log_file, writer))
+}
+
+/// Begins a log that ends with `ending`, under a name that no recording has yet.
+pub(super) fn begin_log(
+    config: &RecorderConfig,
+    track: &str,
+    when: When,
+    ending: &str,
+    head: &str,
+) -> Result<(PathBuf, LogWriter), RecordError> {
+    let track: String = track.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
     for number in 0.. {
         let more = if number == 0 { String::new() } else { format!("-{number}") };
         let stem = format!("{}-{track}{more}", when.stem());
-        let (file, log_file) = (
-            config.folder.join(format!("{stem}.wav")),
-            config.folder.join(format!("{stem}.{}", super::ENDING)),
-        );
-        if file.exists() {
+        let log_file = config.folder.join(format!("{stem}.{ending}"));
+        if config.folder.join(format!("{stem}.wav")).exists() {
             continue;
         }
-        match LogWriter::create(&log_file, &log.head()) {
-            Ok(writer) => return Ok((file, log_file, writer)),
+        match LogWriter::create(&log_file, head) {
+            Ok(writer) => return Ok((log_file, writer)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => {
                 let _ = fs::remove_file(&log_file);

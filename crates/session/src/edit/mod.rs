@@ -70,8 +70,9 @@ pub use track_duplicate::TrackDuplicate;
 pub use track_move::TrackMove;
 pub use track_remove::TrackRemove;
 pub use track_set::{
-    TrackArm, TrackChannels, TrackColour, TrackDelay, TrackInput, TrackListen, TrackMonitor, TrackMute,
-    TrackPan, TrackPanLaw, TrackPhase, TrackRename, TrackRoute, TrackSolo, TrackSoloSafe, TrackVolume,
+    TrackArm, TrackChannels, TrackColour, TrackDelay, TrackInput, TrackListen, TrackMidiInput, TrackMonitor,
+    TrackMute, TrackPan, TrackPanLaw, TrackPhase, TrackRename, TrackRoute, TrackSolo, TrackSoloSafe,
+    TrackVolume,
 };
 use verb::Verb;
 
@@ -136,6 +137,7 @@ edits! {
     "track.solo_safe" => TrackSoloSafe, "keep a track heard while others are soloed";
     "track.phase" => TrackPhase, "invert a track's polarity";
     "track.arm" => TrackArm, "arm a track for recording";
+    "track.midi_input" => TrackMidiInput, "let a track hear a MIDI input";
     "track.monitor" => TrackMonitor, "say when a track's input is heard";
     "track.listen" => TrackListen, "listen to a track on the cue bus";
     "track.delay" => TrackDelay, "let a track sound later or earlier";

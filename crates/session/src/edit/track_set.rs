@@ -80,6 +80,12 @@ setters! {
         on: bool,
     } |track, this| track.arm = this.on;
 
+    /// Lets a track hear a MIDI input.
+    TrackMidiInput(Track, TrackId) {
+        /// Its name, or a part of it that no other has; empty for none.
+        name: String,
+    } |track, this| track.midi_input.clone_from(&this.name);
+
     /// Says when the input is heard.
     TrackMonitor(Track, TrackId) {
         /// `auto`, `on` or `off`.

@@ -133,6 +133,11 @@ impl<'de> serde::Deserialize<'de> for Output {
     }
 }
 
+/// A field of a track is called `name`, which hides the function.
+fn midi_name(text: &String) -> Result<(), String> {
+    name(text)
+}
+
 facts! {
     /// A track, a bus, a return, a folder, a cue bus or the master: `tracks.<id>`.
     pub struct Track {
@@ -150,6 +155,8 @@ facts! {
         pub channels: u16 [channels] = 2;
         /// The hardware inputs, counted from 0, that feed its channels; none where empty.
         pub input: Vec<u16> [hardware] = Vec::new();
+        /// The MIDI input that it hears and records, by its name or a part of it; none where empty.
+        pub midi_input: String [midi_name] = String::new();
         /// Where it goes after its fader.
         pub output: Output [Output::check] = Output::master();
         /// The fader, −144 (silence) to 48 dB. A parameter.
@@ -195,6 +202,7 @@ impl Track {
             order: OrderKey::default(),
             channels: 2,
             input: Vec::new(),
+            midi_input: String::new(),
             output,
             volume_db: 0.0,
             pan: 0.0,

@@ -188,6 +188,9 @@ pub fn edit(verb: &str, project: &Project, dice: &mut Dice) -> Edit {
         "track.solo_safe" => TrackSoloSafe { id: track, on }.into(),
         "track.phase" => TrackPhase { id: track, on }.into(),
         "track.arm" => TrackArm { id: track, on }.into(),
+        "track.midi_input" => {
+            TrackMidiInput { id: track, name: ["", "Keys", "Pads 1"][d.roll(3)].to_owned() }.into()
+        }
         "track.monitor" => TrackMonitor { id: track, mode: Monitor::ALL[d.roll(3)] }.into(),
         "track.listen" => TrackListen { id: track, mode: Listen::ALL[d.roll(3)] }.into(),
         "track.delay" => TrackDelay { id: track, frames: Frames(d.number(-1_000, 1_000)) }.into(),

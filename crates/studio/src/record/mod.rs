@@ -7,6 +7,7 @@
 //! 4. [`Player::finish_recording`] gives the finished takes, and [`Studio::keep_takes`](crate::Studio::keep_takes) their places in
 //!    the session.
 
+mod notes;
 mod passes;
 mod place;
 
@@ -14,22 +15,30 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use omega_devices::note_tape::NoteReel;
 use omega_devices::tape::Reel;
 use omega_engine::{EngineStatus, LoopRange, RecordRange};
-use omega_media::record::{Finished, RecordError, Recorder, RecorderConfig, TakeSpec, TakeStatus};
+use omega_media::record::{
+    Finished, FinishedNotes, NoteRecorder, NoteSpec, NoteStatus, RecordError, Recorder, RecorderConfig,
+    TakeSpec, TakeStatus,
+};
+use omega_rt::notes::note_tape;
 use omega_rt::tape::tape;
 use omega_session::model::{Project, TrackId};
 use omega_time::{Frames, TempoMap, Ticks};
 
 use crate::live::Player;
 pub use place::{KeepError, Kept};
-pub(crate) use place::{Placed, place};
+pub(crate) use place::{Placed, has_notes, place};
 
 /// The folder within a session where takes are written.
 pub const RECORDING: &str = "recording";
 
 /// Seconds that a disk may stand still before something is lost. A busy one was seen to do so for seven.
 const PATIENCE: usize = 12;
+
+/// MIDI messages that a disk that stands still may hold up.
+const MESSAGES: usize = 1 << 15;
 
 /// How long storage is waited for before the time line rolls.
 const READY: Duration = Duration::from_secs(5);
@@ -53,7 +62,9 @@ pub struct RecordRequest {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Nobody would be recorded.
-    #[error("no track is armed: arm one that has an input (`omega arm`, `omega edit … track.input`)")]
+    #[error(
+        "no track is armed: arm one that has an input (`omega arm`, `omega edit … track.input`, `track.midi_input`)"
+    )]
     NothingArmed,
     /// One recording at a time.
     #[error("a recording is going on; finish that one first")]
@@ -107,12 +118,24 @@ pub struct RecordStatus {
     pub cut_off: bool,
     /// A take for each track.
     pub takes: Vec<TakeStatus>,
+    /// A take of MIDI for each track that has a MIDI input.
+    pub notes: Vec<NoteStatus>,
+}
+
+/// What was recorded, or why it could not be finished, track by track; nothing for a track of which not a single frame was.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// Sound.
+    pub takes: Vec<Finished>,
+    /// MIDI.
+    pub notes: Vec<FinishedNotes>,
 }
 
 /// A recording under way.
 #[derive(Debug)]
 pub(crate) struct Recording {
     recorder: Recorder,
+    notes: NoteRecorder,
     state: RecordState,
     /// Engine time at which it was asked for.
     since: i64,
@@ -168,6 +191,10 @@ impl Player {
         }
         let range = range(request).ok_or(StartError::Empty)?;
         let reels = self.reels(project)?;
+        let note_reels = self.note_reels(project);
+        if reels.is_empty() && note_reels.is_empty() {
+            return Err(StartError::NothingArmed);
+        }
         let rate = project.sample_rate().hz();
         let frames = usize::try_from(rate).unwrap_or(48_000) * PATIENCE;
         let (mut specs, mut heads) = (Vec::new(), Vec::new());
@@ -177,10 +204,21 @@ impl Player {
             specs.push(TakeSpec { track: id.to_string(), name, position, tape: reader });
             heads.push((node, head));
         }
-        let recorder = Recorder::start(&recorder_config(root, rate), specs)?;
+        let (mut note_specs, mut note_heads) = (Vec::new(), Vec::new());
+        for (id, name, node) in note_reels {
+            let (head, tape) = note_tape(MESSAGES);
+            note_specs.push(NoteSpec { track: id.to_string(), name, tape });
+            note_heads.push((node, head));
+        }
+        let config = recorder_config(root, rate);
+        let notes = NoteRecorder::start(&config, note_specs)?;
+        let recorder = Recorder::start(&config, specs)?;
         let (since, lost_before) = (self.status().time, self.stats().lost);
         for (node, head) in heads {
             self.sound_mut().conductor.exchange(node, Box::new(Reel(Some(head))));
+        }
+        for (node, head) in note_heads {
+            self.sound_mut().conductor.exchange(node, Box::new(NoteReel(Some(head))));
         }
         if let Some(from) = request.from {
             self.stop();
@@ -195,6 +233,7 @@ impl Player {
         }
         self.recording = Some(Recording {
             recorder,
+            notes,
             state: RecordState::Waiting,
             since,
             ends: 0,
@@ -220,7 +259,17 @@ impl Player {
             }
             reels.push((id.clone(), track.name.clone(), plan.node, plan.channels));
         }
-        if reels.is_empty() { Err(StartError::NothingArmed) } else { Ok(reels) }
+        Ok(reels)
+    }
+
+    /// Id, name and tape of what is armed and has a MIDI input.
+    fn note_reels(&mut self, project: &Project) -> Vec<(TrackId, String, omega_graph::NodeId)> {
+        let Some(lowered) = self.sound_mut().lowered() else { return Vec::new() };
+        let armed = lowered.note_tapes.iter().filter_map(|(id, plan)| {
+            let track = project.track(id).filter(|track| track.arm)?;
+            Some((id.clone(), track.name.clone(), plan.node))
+        });
+        armed.collect()
     }
 
     /// Ends recording while the time line rolls on. [`stop`](Self::stop) ends both.
@@ -235,12 +284,8 @@ impl Player {
         let lost = self.stats().lost.saturating_sub(recording.lost_before);
         let hardware_lost = recording.cut_off.unwrap_or(lost);
         let cut_off = recording.cut_off.is_some();
-        Some(RecordStatus {
-            state: recording.state,
-            hardware_lost,
-            cut_off,
-            takes: recording.recorder.status(),
-        })
+        let (takes, notes) = (recording.recorder.status(), recording.notes.status());
+        Some(RecordStatus { state: recording.state, hardware_lost, cut_off, takes, notes })
     }
 
     /// Ends a recording because the hardware is not what it was: what comes in from now on came another way, so that its place
@@ -258,21 +303,22 @@ impl Player {
     /// Completes the files, whatever the state: before it is [`RecordState::Done`] the end is missing, which is right only when the
     /// hardware is gone. A take for each track, or why it could not be finished; tracks of which not a single frame was
     /// recorded have none. Waits for the disk.
-    pub fn finish_recording(&mut self) -> Vec<Finished> {
+    pub fn finish_recording(&mut self) -> Recorded {
         self.stop_recording();
-        let Some(recording) = self.recording.take() else { return Vec::new() };
+        let Some(recording) = self.recording.take() else { return Recorded::default() };
         self.take_reels_out();
-        recording.recorder.finish()
+        Recorded { takes: recording.recorder.finish(), notes: recording.notes.finish() }
     }
 
     fn take_reels_out(&mut self) {
-        let nodes: Vec<_> = self
-            .sound_mut()
-            .lowered()
-            .map(|lowered| lowered.tapes.values().map(|plan| plan.node).collect())
-            .unwrap_or_default();
-        for node in nodes {
+        let Some(lowered) = self.sound_mut().lowered() else { return };
+        let tapes: Vec<_> = lowered.tapes.values().map(|plan| plan.node).collect();
+        let note_tapes: Vec<_> = lowered.note_tapes.values().map(|plan| plan.node).collect();
+        for node in tapes {
             self.sound_mut().conductor.exchange(node, Box::new(Reel(None)));
+        }
+        for node in note_tapes {
+            self.sound_mut().conductor.exchange(node, Box::new(NoteReel(None)));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Which passes of a recording are heard, and where the comp goes from one to another.
 
 use omega_media::record::Stretch;
-use omega_session::model::{COMP_FADE, TakeId};
+use omega_session::model::TakeId;
+use omega_time::Frames;
 
 /// A span of a comp in the making.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,9 +62,9 @@ pub(super) fn end(stretch: &Stretch) -> i64 {
 /// Lays a take over what the comp had from `from` to `to`, which is all that there is of it.
 ///
 /// Where something sounds on beyond an edge the two cross *inside*, over frames that both have: the seam lies half a fade
-/// further in. Elsewhere nothing is faded, so that the first note is not.
-pub(super) fn lay_over(spans: &mut Vec<Span>, take: &TakeId, from: i64, to: i64) {
-    let most = COMP_FADE.0.min((to - from) / 2);
+/// further in. Elsewhere nothing is faded, so that the first note is not. No fade is longer than `longest`.
+pub(super) fn lay_over(spans: &mut Vec<Span>, take: &TakeId, (from, to): (i64, i64), longest: Frames) {
+    let most = longest.0.min((to - from) / 2);
     let fade_over = |edge: i64, spans: &[Span]| {
         let across = spans.iter().find(|span| span.from < edge && edge < span.to);
         across.map_or(0, |span| most.min(edge - span.from).min(span.to - edge))
@@ -107,6 +108,8 @@ pub(super) fn spare_the_ends(spans: &mut [Span]) {
 
 #[cfg(test)]
 mod tests {
+    use omega_session::model::COMP_FADE;
+
     use super::*;
 
     fn stretch(at: i64, position: i64, frames: i64) -> Stretch {
@@ -144,7 +147,7 @@ mod tests {
         let [old, new] = ["old", "new"].map(|id| TakeId::new(id).expect("an id"));
         let span = |take: &TakeId, from, to, fade| Span { take: take.clone(), from, to, fade, fresh: true };
         let mut spans = vec![span(&old, 0, 20_000, 0)];
-        lay_over(&mut spans, &new, 5_000, 9_000);
+        lay_over(&mut spans, &new, (5_000, 9_000), COMP_FADE);
         assert_eq!(
             spans,
             [span(&old, 0, 5_240, 0), span(&new, 5_240, 8_760, 480), span(&old, 8_760, 20_000, 480)]
@@ -153,12 +156,12 @@ mod tests {
         assert_eq!(spans[2], span(&old, 8_760, 20_480, 480));
         // Beyond the end of what was there: only the seam is faded.
         let mut spans = vec![span(&old, 0, 1_000, 0)];
-        lay_over(&mut spans, &new, 900, 5_000);
+        lay_over(&mut spans, &new, (900, 5_000), COMP_FADE);
         spare_the_ends(&mut spans);
         assert_eq!(spans, [span(&old, 0, 950, 0), span(&new, 950, 5_100, 100)]);
         // Over nothing: as it is.
         let mut spans = Vec::new();
-        lay_over(&mut spans, &new, 7, 8);
+        lay_over(&mut spans, &new, (7, 8), COMP_FADE);
         spare_the_ends(&mut spans);
         assert_eq!(spans, [span(&new, 7, 8, 0)]);
     }

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use omega_media::record::{FinishedTake, Stretch};
+use omega_media::record::{FinishedTake, NoteTake, Stretch};
 use omega_session::document::ApplyError;
-use omega_session::edit::{ClipAdd, ClipSplit, ClipTake, CompSet, Edit, MediaAdd, TakeAdd, TrackAdd};
-use omega_session::model::{ClipId, CompId, MediaId, MediaOrigin, Project, TakeId, TrackId, TrackKind};
-use omega_time::{Frames, TimePoint, TimeRange};
+use omega_session::edit::{
+    ClipAdd, ClipNotes, ClipSplit, ClipTake, CompSet, Edit, MediaAdd, TakeAdd, TrackAdd,
+};
+use omega_session::model::{
+    COMP_FADE, ClipId, CompId, MediaId, MediaOrigin, Project, TakeId, TrackId, TrackKind,
+};
+use omega_time::{Frames, Ticks, TimePoint, TimeRange};
 
+use super::notes::{controls, notes, tick_at};
 use super::passes::{Span, end, heard, lay_over, overlap, passes, spare_the_ends};
 
 /// Why takes have no place in the session yet. Their files are in its folder, and are offered again.
@@ -45,8 +50,9 @@ pub(crate) struct Placed {
 ///
 /// Where nothing lay and no pass lies over another these are clips of the track itself. Else each pass becomes a take of the
 /// track, the comp lets the last whole one be heard where it was recorded, and the clips of the track that it lies over become a
-/// take as well, heard wherever nothing was recorded. All of them can be chosen again.
-pub(crate) fn place(project: &Project, takes: &[FinishedTake]) -> Placed {
+/// take as well, heard wherever nothing was recorded. All of them can be chosen again. So it is with MIDI, whose stretches become
+/// clips of notes.
+pub(crate) fn place(project: &Project, takes: &[FinishedTake], notes: &[NoteTake]) -> Placed {
     let mut placing = Placing {
         project,
         out: Placed::default(),
@@ -56,7 +62,25 @@ pub(crate) fn place(project: &Project, takes: &[FinishedTake]) -> Placed {
     for take in takes {
         placing.take(take);
     }
+    for take in notes {
+        placing.notes(take);
+    }
     placing.out
+}
+
+/// Whether a take of MIDI has its place already: its log could only not be removed any more.
+pub(crate) fn has_notes(project: &Project, take: &NoteTake) -> bool {
+    let first = take.log.stretches.first();
+    let id = first.and_then(|stretch| {
+        ClipId::new(&id_of(ClipId::PREFIX, &note_seed(take, 0, stretch.position), 0)).ok()
+    });
+    id.is_some_and(|id| project.clip(&id).is_some_and(|clip| clip.has_notes()))
+}
+
+/// What the id of a clip of notes is made from; the same for everybody who places this take.
+fn note_seed(take: &NoteTake, number: usize, position: i64) -> String {
+    let file = take.file.file_name().unwrap_or_default().to_string_lossy();
+    format!("notes/{file}/{}/{number}/{position}", take.log.begun)
 }
 
 struct Placing<'a> {
@@ -81,6 +105,23 @@ impl Part {
     }
 }
 
+/// What is recorded: clips of media and clips of notes do not get into each other's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Matter {
+    Sound,
+    Notes,
+}
+
+impl Matter {
+    /// The longest fade from one take to another. Notes begin and end; they do not fade.
+    fn fade(self) -> Frames {
+        match self {
+            Self::Sound => COMP_FADE,
+            Self::Notes => Frames(0),
+        }
+    }
+}
+
 impl Placing<'_> {
     fn take(&mut self, take: &FinishedTake) {
         let Ok(media) = MediaId::new(&take.hash.to_string()) else { return };
@@ -89,24 +130,51 @@ impl Placing<'_> {
             self.out.edits.push(self.media_add(take, &media).into());
         }
         self.out.kept.media.push(media.clone());
-        let stretches = &take.log.stretches;
-        if !overlap(stretches) && !self.lies_there(&track, stretches) {
-            for stretch in stretches {
-                self.clip(take, &media, &track, stretch, None);
-            }
+        let clip = |this: &mut Self, stretch: &Stretch, of: Option<&TakeId>| {
+            this.clip(take, &media, &track, stretch, of)
+        };
+        self.lay(&track, Matter::Sound, &take.log.stretches, media.as_str(), clip);
+    }
+
+    fn notes(&mut self, take: &NoteTake) {
+        let track = self.track_for(&take.log.track, &take.log.name, &note_seed(take, 0, 0), None);
+        // Like those of sound; `at` says which stretch it is.
+        let stretch = |(number, one): (i64, &omega_media::record::NoteStretch)| Stretch {
+            at: number,
+            position: one.position,
+            frames: one.end - one.position,
+        };
+        let stretches: Vec<Stretch> = (0..).zip(&take.log.stretches).map(stretch).collect();
+        let clip = |this: &mut Self, stretch: &Stretch, of: Option<&TakeId>| {
+            this.note_clip(take, &track, stretch, of)
+        };
+        self.lay(&track, Matter::Notes, &stretches, &note_seed(take, 0, 0), clip);
+    }
+
+    /// Makes clips of stretches with `clip`, and takes of them where they lie over each other or over something.
+    fn lay(
+        &mut self,
+        track: &TrackId,
+        matter: Matter,
+        stretches: &[Stretch],
+        seed: &str,
+        mut clip: impl FnMut(&mut Self, &Stretch, Option<&TakeId>),
+    ) {
+        if !overlap(stretches) && !self.lies_there(track, matter, stretches) {
+            stretches.iter().for_each(|stretch| clip(self, stretch, None));
             return;
         }
         let heard = heard(stretches);
-        self.note_silenced(&track, &heard);
-        let mut comp = self.comp_of(&track);
-        self.make_way(&track, &heard, &mut comp);
+        self.note_silenced(track, matter, &heard);
+        let mut comp = self.comp_of(track);
+        self.make_way(track, matter, &heard, &mut comp);
         for pass in passes(stretches) {
-            let made = self.new_take(&track, &format!("{media}/{:?}", pass.first()));
+            let made = self.new_take(track, &format!("{seed}/{:?}", pass.first()));
             for stretch in pass {
-                self.clip(take, &media, &track, stretch, Some(&made));
+                clip(self, stretch, Some(&made));
             }
             for stretch in heard.iter().filter(|stretch| pass.contains(stretch)) {
-                lay_over(&mut comp, &made, stretch.position, end(stretch));
+                lay_over(&mut comp, &made, (stretch.position, end(stretch)), matter.fade());
             }
             self.out.kept.takes.push(made);
         }
@@ -126,7 +194,7 @@ impl Placing<'_> {
         of: Option<&TakeId>,
     ) {
         let id = self.clip_id(&format!("{media}/{track}/{}/{}", stretch.at, stretch.position));
-        let number = self.project.clips_on(track).count() + self.out.kept.clips.len() + 1;
+        let number = self.clips_so_far(track);
         let add = ClipAdd {
             id: Some(id.clone()),
             take: of.cloned(),
@@ -137,6 +205,33 @@ impl Placing<'_> {
         };
         self.out.edits.push(add.into());
         self.out.kept.clips.push(id);
+    }
+
+    /// A stretch of MIDI becomes a clip of notes.
+    fn note_clip(&mut self, take: &NoteTake, track: &TrackId, stretch: &Stretch, of: Option<&TakeId>) {
+        let number = usize::try_from(stretch.at).unwrap_or(0);
+        let Some(played) = take.log.stretches.get(number) else { return };
+        let map = self.project.tempo_map();
+        let start = tick_at(&map, played.position);
+        let id = self.clip_id(&note_seed(take, number, played.position));
+        let name = format!("{} {}", short(&take.log.name), self.clips_so_far(track));
+        let length = Ticks((tick_at(&map, played.end) - start).0.max(1));
+        let out = notes(played);
+        let add = ClipNotes {
+            id: Some(id.clone()),
+            take: of.cloned(),
+            name,
+            notes: out.values(&map, start),
+            controls: controls(&out, &map, start),
+            ..ClipNotes::new(track.clone(), TimePoint::Musical(start), length)
+        };
+        self.out.edits.push(add.into());
+        self.out.kept.clips.push(id);
+    }
+
+    /// The number of the next clip on a track.
+    fn clips_so_far(&self, track: &TrackId) -> usize {
+        self.project.clips_on(track).count() + self.out.kept.clips.len() + 1
     }
 
     fn new_take(&mut self, track: &TrackId, seed: &str) -> TakeId {
@@ -162,15 +257,22 @@ impl Placing<'_> {
     // --- What was there -------------------------------------------------------------------------------------------
 
     /// Whether something that could be heard, or takes, lie where it was recorded.
-    fn lies_there(&self, track: &TrackId, stretches: &[Stretch]) -> bool {
-        let parts = self.parts(track, |clip| !clip.mute);
+    fn lies_there(&self, track: &TrackId, matter: Matter, stretches: &[Stretch]) -> bool {
+        let parts = self.parts(track, matter, |clip| !clip.mute);
         stretches.iter().any(|stretch| parts.iter().any(|part| part.meets(stretch.position, end(stretch))))
     }
 
-    /// Clips of media of a track that are as asked. Notes beside them are not in the way.
-    fn parts(&self, track: &TrackId, wanted: impl Fn(&omega_session::model::Clip) -> bool) -> Vec<Part> {
+    /// Clips of a track that hold this and are as asked.
+    fn parts(
+        &self,
+        track: &TrackId,
+        matter: Matter,
+        wanted: impl Fn(&omega_session::model::Clip) -> bool,
+    ) -> Vec<Part> {
         let map = self.project.tempo_map();
-        let clips = self.project.clips_on(track).filter(|(_, clip)| !clip.has_notes() && wanted(clip));
+        let notes = matter == Matter::Notes;
+        let clips =
+            self.project.clips_on(track).filter(|(_, clip)| clip.has_notes() == notes && wanted(clip));
         let part = |(id, clip): (&ClipId, &std::sync::Arc<omega_session::model::Clip>)| {
             let start = map.frame_of(clip.position).0;
             Part { id: id.clone(), start, end: clip.end(&map).0 }
@@ -178,11 +280,14 @@ impl Placing<'_> {
         clips.map(part).collect()
     }
 
-    fn note_silenced(&mut self, track: &TrackId, heard: &[Stretch]) {
+    fn note_silenced(&mut self, track: &TrackId, matter: Matter, heard: &[Stretch]) {
         let over = |from: Frames, to: Frames| {
             heard.iter().any(|stretch| from.0 < end(stretch) && stretch.position < to.0)
         };
-        let before = self.project.heard_on(track);
+        let before = match matter {
+            Matter::Sound => self.project.heard_on(track),
+            Matter::Notes => self.project.notes_on(track),
+        };
         let silenced = before.into_iter().filter(|part| !part.muted && over(part.start, part.end));
         let silenced: BTreeSet<ClipId> = silenced.map(|part| part.clip).collect();
         self.out.kept.silenced.extend(silenced);
@@ -203,10 +308,10 @@ impl Placing<'_> {
 
     /// Clips of the track itself that something was recorded over become a take, heard where they were heard. One that lies over
     /// a comp is split, so that what is heard of both elsewhere stays.
-    fn make_way(&mut self, track: &TrackId, heard: &[Stretch], comp: &mut Vec<Span>) {
+    fn make_way(&mut self, track: &TrackId, matter: Matter, heard: &[Stretch], comp: &mut Vec<Span>) {
         let under = |part: &Part| heard.iter().any(|stretch| part.meets(stretch.position, end(stretch)));
         let parts: Vec<Part> = self
-            .parts(track, |clip| clip.take.is_none() && !clip.mute)
+            .parts(track, matter, |clip| clip.take.is_none() && !clip.mute)
             .into_iter()
             .filter(|part| under(part))
             .collect();
@@ -277,20 +382,21 @@ impl Placing<'_> {
     // --- Tracks, media, names -------------------------------------------------------------------------------------
 
     fn track(&mut self, take: &FinishedTake, media: &MediaId) -> TrackId {
-        let is_audio =
-            |id: &TrackId| self.project.track(id).is_some_and(|track| track.kind == TrackKind::Audio);
-        if let Some(id) = TrackId::new(&take.log.track).ok().filter(is_audio) {
+        let channels = u16::try_from(take.log.channels).ok();
+        self.track_for(&take.log.track, &take.log.name, media.as_str(), channels)
+    }
+
+    /// The track of a take, or a new one if that is gone.
+    fn track_for(&mut self, track: &str, name: &str, seed: &str, channels: Option<u16>) -> TrackId {
+        let project = self.project;
+        let is_audio = |id: &TrackId| project.track(id).is_some_and(|track| track.kind == TrackKind::Audio);
+        if let Some(id) = TrackId::new(track).ok().filter(is_audio) {
             return id;
         }
-        let project = self.project;
-        let id = self.fresh(TrackId::PREFIX, &format!("{media}/{}", take.log.track), |id| {
+        let id = self.fresh(TrackId::PREFIX, &format!("{seed}/{track}"), |id| {
             TrackId::new(id).ok().filter(|id| project.track(id).is_none())
         });
-        let add = TrackAdd {
-            id: Some(id.clone()),
-            channels: u16::try_from(take.log.channels).ok(),
-            ..TrackAdd::new(TrackKind::Audio, short(&take.log.name))
-        };
+        let add = TrackAdd { id: Some(id.clone()), channels, ..TrackAdd::new(TrackKind::Audio, short(name)) };
         self.out.edits.push(add.into());
         id
     }
@@ -318,8 +424,7 @@ impl Placing<'_> {
     fn fresh<Id>(&mut self, prefix: &str, seed: &str, free: impl Fn(&str) -> Option<Id>) -> Id {
         let mut salt = 0_u32;
         loop {
-            let hash = blake3::hash(format!("{seed}/{salt}").as_bytes()).to_hex();
-            let text = format!("{prefix}-{}", &hash[..12]);
+            let text = id_of(prefix, seed, salt);
             if let Some(id) = free(&text).filter(|_| !self.ids.contains(&text)) {
                 self.ids.insert(text);
                 return id;
@@ -327,6 +432,12 @@ impl Placing<'_> {
             salt += 1;
         }
     }
+}
+
+/// The text of an id that is made from something.
+fn id_of(prefix: &str, seed: &str, salt: u32) -> String {
+    let hash = blake3::hash(format!("{seed}/{salt}").as_bytes()).to_hex();
+    format!("{prefix}-{}", &hash[..12])
 }
 
 /// A name that leaves room for a number.

@@ -109,7 +109,7 @@ fn record(studio: &Studio, player: &mut Player, end: i64) -> (Vec<FinishedTake>,
     let whole =
         player.recording().is_some_and(|status| status.hardware_lost == 0) && player.stats().xruns == xruns;
     let takes: Vec<FinishedTake> =
-        player.finish_recording().into_iter().filter_map(|one| one.expect("finished")).collect();
+        player.finish_recording().takes.into_iter().filter_map(|one| one.expect("finished")).collect();
     for take in &takes {
         omega_media::record::forget(&take.log_file).expect("removed");
         assert_eq!(take.log.lost(), 0);
@@ -254,7 +254,7 @@ fn a_server_that_hangs_ends_a_recording_which_is_kept() {
     );
     clock.run_frames(9_600);
     assert!(player.status().rolling, "it rolls on");
-    let finished = player.finish_recording().remove(0).expect("finished").expect("something is in it");
+    let finished = player.finish_recording().takes.remove(0).expect("finished").expect("something is in it");
     assert!(finished.frames >= 10_000 && finished.log.lost() == 0, "{finished:?}");
     assert_eq!(read(&media(&studio, &finished))[0].len() as i64, finished.frames);
     player.close();

@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "other tests use what is not used here")]
 mod common;
 mod jack;
+mod midi;
 mod oracle;
 
 use std::ops::ControlFlow;
@@ -87,7 +88,7 @@ fn finish(clock: &VirtualClock, player: &mut Player) -> Vec<FinishedTake> {
         clock.run(1);
     }
     assert_eq!(player.recording().map(|status| status.state), Some(RecordState::Done));
-    let finished = player.finish_recording();
+    let finished = player.finish_recording().takes;
     finished.into_iter().filter_map(|one| one.expect("it is finished")).collect()
 }
 
@@ -283,7 +284,7 @@ fn other_hardware_ends_a_recording_which_is_kept_and_the_time_line_rolls_on() {
     assert!(status.rolling && status.position > stood + 9000, "{status:?}");
     assert_eq!(player.recording().map(|status| status.state), Some(RecordState::Done));
     let takes: Vec<FinishedTake> =
-        player.finish_recording().into_iter().filter_map(|one| one.expect("finished")).collect();
+        player.finish_recording().takes.into_iter().filter_map(|one| one.expect("finished")).collect();
     // What was heard in the last round trip never came in.
     assert_eq!(takes[0].frames, 40_000 - lag);
     assert!(
@@ -451,7 +452,7 @@ fn hardware_that_goes_away_loses_nothing_captured_so_far() {
     clock.shut_down("pulled out");
     clock.run_frames(40_000);
     let takes: Vec<FinishedTake> =
-        player.finish_recording().into_iter().filter_map(|one| one.expect("finished")).collect();
+        player.finish_recording().takes.into_iter().filter_map(|one| one.expect("finished")).collect();
     player.close();
     assert_eq!(takes.iter().map(|take| take.frames).collect::<Vec<_>>(), [40_000, 40_000]);
 }
