@@ -64,22 +64,17 @@ impl Teller {
         self.owed.forget();
     }
 
-    /// The plugin did not get this request: it is told everything again, and of the notes what would hang.
+    /// The plugin did not get this request: the values that stood in it are told again, and of the notes what would hang. No
+    /// other value is, because one that the plugin changed by itself since it was told would go back.
     pub(super) fn tell_again(&mut self, lost: &Request) {
-        self.sent.fill(f32::NAN);
-        self.owed.remember(lost.events());
-    }
-
-    /// The plugin did not get this request: what stood in it is told again. Nothing else is, because a value that the plugin
-    /// changed by itself since it was told would go back.
-    pub(super) fn tell_again(&mut self, request: &Request) {
-        for event in request.events() {
+        for event in lost.events() {
             if let EventKind::ParamValue(index, _) = event.kind
                 && let Some(sent) = self.sent.get_mut(index as usize)
             {
                 *sent = f32::NAN;
             }
         }
+        self.owed.remember(lost.events());
     }
 
     /// Back to the first frame; values stay.

@@ -131,7 +131,7 @@ impl Placing<'_> {
         }
         self.out.kept.media.push(media.clone());
         let clip = |this: &mut Self, stretch: &Stretch, of: Option<&TakeId>| {
-            this.clip(take, &media, &track, stretch, of)
+            this.clip(take, &media, &track, stretch, of);
         };
         self.lay(&track, Matter::Sound, &take.log.stretches, media.as_str(), clip);
     }
@@ -146,7 +146,7 @@ impl Placing<'_> {
         };
         let stretches: Vec<Stretch> = (0..).zip(&take.log.stretches).map(stretch).collect();
         let clip = |this: &mut Self, stretch: &Stretch, of: Option<&TakeId>| {
-            this.note_clip(take, &track, stretch, of)
+            this.note_clip(take, &track, stretch, of);
         };
         self.lay(&track, Matter::Notes, &stretches, &note_seed(take, 0, 0), clip);
     }
