@@ -64,17 +64,17 @@ impl Teller {
         self.owed.forget();
     }
 
-    /// The plugin did not get this request: the values that stood in it are told again, and of the notes what would hang. No
-    /// other value is, because one that the plugin changed by itself since it was told would go back.
-    pub(super) fn tell_again(&mut self, lost: &Request) {
-        for event in lost.events() {
+    /// The plugin did not get this request: the values that stood in it are told again, and of its notes what would hang else.
+    /// Nothing else is, because a value that the plugin changed by itself since it was told would go back.
+    pub(super) fn tell_again(&mut self, request: &Request) {
+        self.owed.remember(request.events());
+        for event in request.events() {
             if let EventKind::ParamValue(index, _) = event.kind
                 && let Some(sent) = self.sent.get_mut(index as usize)
             {
                 *sent = f32::NAN;
             }
         }
-        self.owed.remember(lost.events());
     }
 
     /// Back to the first frame; values stay.
