@@ -427,8 +427,8 @@ fn check_lanes(plan: &Plan) -> Result<(), CompileError> {
 fn same_but_names(a: &GraphSpec, b: &GraphSpec) -> bool {
     let nodes = a.nodes.len() == b.nodes.len()
         && a.nodes.iter().zip(&b.nodes).all(|(a, b)| {
-            (a.id, a.role, a.inputs, a.outputs, &a.aux, a.latency, a.batch, a.wide_sum)
-                == (b.id, b.role, b.inputs, b.outputs, &b.aux, b.latency, b.batch, b.wide_sum)
+            (a.id, a.role, a.inputs, a.outputs, &a.aux, a.latency, a.batch, a.wide_sum, a.hears)
+                == (b.id, b.role, b.inputs, b.outputs, &b.aux, b.latency, b.batch, b.wide_sum, b.hears)
         });
     nodes && a.edges == b.edges && a.meters == b.meters
 }
