@@ -90,8 +90,9 @@ const HARMLESS: [&str; 7] = ["memcpy", "memmove", "memset", "memcmp", "bcmp", "_
 /// What the node of a plugin has for other times: rendering, where it waits for its worker, and a plugin in this process, which may
 /// do what it likes. Playing with a plugin in a worker comes to none of them: the trap for system calls, and the count of
 /// switches, would see it.
-const OTHER_TIMES: [&str; 4] = [
+const OTHER_TIMES: [&str; 5] = [
     "omega_plugin::node::wire::Local::attend",
+    "omega_plugin::node::wire::Local::rest",
     "omega_plugin::node::wire::Local::wait",
     "omega_plugin::node::wire::Local::submit",
     "omega_plugin::sandbox::remote::RemoteWire::wait",

@@ -48,10 +48,8 @@ impl Wire {
 
     /// Nothing is sent for a quantum: a plugin that sleeps may still have something to say. In a worker it does so by itself.
     pub(crate) fn rest(&mut self) {
-        if let Self::Local(wire) = self
-            && let Some(runner) = wire.runner.as_deref_mut()
-        {
-            runner.flush();
+        if let Self::Local(wire) = self {
+            wire.rest();
         }
     }
 
@@ -123,6 +121,13 @@ impl Local {
         } else if self.runner.is_none() {
             // What was there is nothing, so nothing is dropped.
             std::mem::forget(std::mem::replace(&mut self.runner, self.inbox.pop()));
+        }
+    }
+
+    #[inline(never)]
+    fn rest(&mut self) {
+        if let Some(runner) = self.runner.as_deref_mut() {
+            runner.flush();
         }
     }
 
