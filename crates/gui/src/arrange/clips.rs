@@ -7,6 +7,7 @@ use egui::{
 };
 use omega_studio::Overviews;
 use omega_studio::session::{Clip, FadeShape, Project};
+use omega_studio::time::{Frames, Ticks};
 
 use super::layout::{Part, Row};
 use super::{Gesture, Hand};
@@ -66,6 +67,11 @@ impl Place<'_> {
         self.whole.height() >= NAMED
     }
 
+    /// Whether its fades can be grabbed.
+    fn fades(&self) -> bool {
+        self.has_title() && self.whole.width() >= 40.0 && !self.part.clip.has_notes()
+    }
+
     /// Where the waveform is.
     fn picture(&self) -> Rect {
         let top = if self.has_title() { self.body.top() + TITLE } else { self.body.top() + 1.0 };
@@ -75,9 +81,10 @@ impl Place<'_> {
     /// The name that is shown.
     fn name<'a>(&'a self, project: &'a Project) -> &'a str {
         let clip = &self.part.clip;
-        match project.media_file(&clip.media) {
+        match clip.media.as_ref().and_then(|id| project.media_file(id)) {
             _ if !clip.name.is_empty() => &clip.name,
             Some(media) if !media.name.is_empty() => &media.name,
+            None if clip.has_notes() => "Notes",
             _ => "Clip",
         }
     }
@@ -113,7 +120,8 @@ impl Place<'_> {
         view: &View,
         project: &Project,
     ) -> bool {
-        let Some(media) = project.media_file(&self.part.clip.media) else { return true };
+        let Some(id) = &self.part.clip.media else { return true };
+        let Some(media) = project.media_file(id) else { return true };
         let (p, picture) = (&view.palette, self.picture().intersect(canvas));
         if picture.height() < 6.0 || picture.width() < 0.5 {
             return true;
@@ -130,7 +138,7 @@ impl Place<'_> {
         for run in runs(self.part, axis.left + f64::from(left) * per_pixel, per_pixel, right - left) {
             #[allow(clippy::cast_possible_truncation, reason = "a gain")]
             let stretch = Stretch {
-                id: &self.part.clip.media,
+                id,
                 media,
                 left: left + run.column as f32,
                 columns: run.columns,
@@ -155,9 +163,8 @@ impl Place<'_> {
         view: &View,
         project: &Project,
     ) {
-        let (Some(media), Some(axis)) = (project.media_file(&self.part.clip.media), view.axis) else {
-            return;
-        };
+        let (Some(id), Some(axis)) = (&self.part.clip.media, view.axis) else { return };
+        let Some(media) = project.media_file(id) else { return };
         if 1.0 / axis.scale < DOTS {
             return;
         }
@@ -169,7 +176,7 @@ impl Place<'_> {
         let gain = 10.0_f64.powf(self.part.clip.gain_db / 20.0) as f32;
         for run in runs(self.part, axis.left + f64::from(left) * per_pixel, per_pixel, right - left) {
             let stretch = Stretch {
-                id: &self.part.clip.media,
+                id,
                 media,
                 left: left + run.column as f32,
                 columns: run.columns,
@@ -181,6 +188,44 @@ impl Place<'_> {
             };
             for (x, y) in waves.samples(&stretch) {
                 painter.circle_filled(canvas.min + vec2(x, y) / ppp, 2.2, stretch.colour);
+            }
+        }
+    }
+
+    /// The notes of a clip that holds some: high ones high, and each as long as it sounds.
+    pub fn notes(&self, painter: &Painter, view: &View, project: &Project) {
+        let (clip, Some(axis)) = (&self.part.clip, view.axis) else { return };
+        let all = clip.notes.all();
+        let keys = all.iter().map(|note| note.key);
+        let (Some(low), Some(high)) = (keys.clone().min(), keys.max()) else { return };
+        let (map, picture) = (project.tempo_map(), self.picture().shrink2(vec2(0.0, 3.0)));
+        // An octave at least, so that a single key does not fill the clip.
+        let span = f32::from(high - low).max(12.0) + 1.0;
+        let (middle, height) = ((f32::from(low) + f32::from(high)) / 2.0, picture.height() / span);
+        let start = map.to_tick(Frames(self.part.clip_start));
+        let turn = if clip.looping.on { clip.looping.length.0.max(1) } else { clip.length.0.max(1) };
+        let turns = if clip.looping.on { (clip.length.0 / turn + 2).min(MOST_TURNS) } else { 1 };
+        let colour = view.palette.wave(self.shade(self.colour(), &view.palette));
+        for turn_start in (0..turns).map(|n| n * turn) {
+            for note in all {
+                let first = note.at.0 - clip.offset.0 + turn_start;
+                let last = (first + note.length.0).min(clip.length.0);
+                if first < 0 || first >= clip.length.0 {
+                    continue;
+                }
+                let x = |ticks: i64| {
+                    let frame = map.to_frame_f64(start + Ticks(ticks));
+                    self.whole.left() + axis.x(frame) - axis.x(self.part.start as f64)
+                };
+                let y = picture.center().y - (f32::from(note.key) - middle + 0.5) * height;
+                let bar = Rect::from_min_max(
+                    pos2(x(first), y),
+                    pos2(x(last).max(x(first) + 1.5), y + height.max(2.0)),
+                );
+                let seen = bar.intersect(self.body);
+                if seen.is_positive() {
+                    painter.rect_filled(seen, 1.0, if note.mute { veil(colour, 0.4) } else { colour });
+                }
             }
         }
     }
@@ -283,7 +328,7 @@ impl Place<'_> {
 
     /// The ends of the fades, to be grabbed.
     fn handles(&self, painter: &Painter, axis: &Axis, p: &Palette) {
-        if !self.has_title() || self.whole.width() < 40.0 {
+        if !self.fades() {
             return;
         }
         for at in self.ends(axis) {
@@ -304,7 +349,7 @@ impl Place<'_> {
     }
 
     fn grip(&self, at: Pos2, axis: &Axis) -> Grip {
-        if self.has_title() && self.whole.width() >= 40.0 {
+        if self.fades() {
             let [start, end] = self.ends(axis);
             if start.distance(at) <= HANDLE {
                 return Grip::FadeIn;
@@ -353,6 +398,8 @@ struct Run {
     step: f64,
 }
 
+/// Turns of a loop of notes that are drawn at most.
+const MOST_TURNS: i64 = 256;
 /// Runs at most of one part: a loop that is repeated more often than that is drawn as far as they reach.
 const MOST_RUNS: usize = 512;
 

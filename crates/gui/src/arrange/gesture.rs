@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use omega_studio::session::edit::{ClipDuplicate, ClipFade, ClipMove, ClipSlip, ClipTrim, Edit};
-use omega_studio::session::{Clip, ClipId, Fade, Project, TrackId, TrackKind};
+use omega_studio::session::{Clip, ClipId, Extent, Fade, Project, TrackId, TrackKind};
 use omega_studio::time::{Frames, TempoMap, Ticks, TimeBase, TimePoint};
 
 use super::grid;
@@ -80,7 +80,7 @@ impl Gesture {
         let map = project.tempo_map();
         let start = map.frame_of(clip.position);
         let edge = match self.hand {
-            Hand::TrimEnd => start + clip.length,
+            Hand::TrimEnd => clip.end(&map),
             _ => start,
         };
         let raw = frame - self.from;
@@ -125,26 +125,25 @@ impl Gesture {
                 track = self.track_of(&track, project);
             }
             Hand::TrimStart => {
-                let by = by.min(part.end - part.start - 1).max(-clip.offset.0);
+                let by = by.min(part.end - part.start - 1).max(before(&clip));
                 part.start += by;
                 part.clip_start += by;
-                clip.length -= Frames(by);
-                if !clip.reverse {
-                    clip.offset += Frames(by);
+                if !clip.has_notes() {
+                    clip.length = Extent(clip.length.0 - by);
+                    clip.offset = Extent(clip.offset.0 + if clip.reverse { 0 } else { by });
                 }
             }
             Hand::TrimEnd => {
                 let by = by.max(part.start - part.end + 1);
                 part.end += by;
-                clip.length += Frames(by);
+                if !clip.has_notes() {
+                    clip.length = Extent(clip.length.0 + by);
+                }
             }
-            Hand::Slip => clip.offset = Frames((clip.offset.0 - by).max(0)),
-            Hand::FadeIn => {
-                clip.fade_in.length = Frames((clip.fade_in.length.0 + by).clamp(0, clip.length.0))
-            }
-            Hand::FadeOut => {
-                clip.fade_out.length = Frames((clip.fade_out.length.0 - by).clamp(0, clip.length.0))
-            }
+            Hand::Slip if clip.has_notes() => {}
+            Hand::Slip => clip.offset = Extent((clip.offset.0 - by).max(0)),
+            Hand::FadeIn => clip.fade_in.length = faded(&clip, clip.fade_in.length.0 + by),
+            Hand::FadeOut => clip.fade_out.length = faded(&clip, clip.fade_out.length.0 - by),
             Hand::Band { .. } | Hand::Brace { .. } => {}
         }
         part.clip = Arc::new(clip);
@@ -194,7 +193,7 @@ impl Gesture {
                 }
             }
             Hand::TrimStart => {
-                let by = by.min(clip.length.0 - 1).max(if clip.reverse { i64::MIN } else { -clip.offset.0 });
+                let by = by.min((clip.end(map) - start).0 - 1).max(before(clip));
                 let at = if by == self.by.frames {
                     self.moved(clip, map)
                 } else {
@@ -203,17 +202,24 @@ impl Gesture {
                 ClipTrim { id, start: Some(at), end: None }.into()
             }
             Hand::TrimEnd => {
-                let end = start + clip.length + Frames(by.max(1 - clip.length.0));
+                let end = clip.end(map);
+                let end = end + Frames(by.max((start - end).0 + 1));
                 ClipTrim { id, start: None, end: Some(TimePoint::Absolute(end)) }.into()
             }
-            Hand::Slip => ClipSlip { id, by: Frames(-by.min(clip.offset.0)) }.into(),
+            Hand::Slip if clip.has_notes() => {
+                let ticks = map.to_tick(start + Frames(by)) - map.to_tick(start);
+                ClipSlip { id, by: Extent(-ticks.0) }.into()
+            }
+            Hand::Slip => ClipSlip { id, by: Extent(-by.min(clip.offset.0)) }.into(),
+            // Notes have no fades.
+            Hand::FadeIn | Hand::FadeOut if clip.has_notes() => return None,
             Hand::FadeIn => {
-                let length = Frames((clip.fade_in.length.0 + by).clamp(0, clip.length.0));
-                ClipFade { id, fade_in: Some(Fade::new(length, clip.fade_in.shape)), fade_out: None }.into()
+                let fade = Fade::new(faded(clip, clip.fade_in.length.0 + by), clip.fade_in.shape);
+                ClipFade { id, fade_in: Some(fade), fade_out: None }.into()
             }
             Hand::FadeOut => {
-                let length = Frames((clip.fade_out.length.0 - by).clamp(0, clip.length.0));
-                ClipFade { id, fade_in: None, fade_out: Some(Fade::new(length, clip.fade_out.shape)) }.into()
+                let fade = Fade::new(faded(clip, clip.fade_out.length.0 - by), clip.fade_out.shape);
+                ClipFade { id, fade_in: None, fade_out: Some(fade) }.into()
             }
             Hand::Band { .. } | Hand::Brace { .. } => return None,
         })
@@ -228,6 +234,17 @@ impl Gesture {
             _ => TimePoint::Absolute(Frames((map.frame_of(clip.position).0 + self.by.frames).max(0))),
         }
     }
+}
+
+/// By how many frames, negative, the start of a clip can be moved before its material begins.
+fn before(clip: &Clip) -> i64 {
+    let bound = !clip.has_notes() && !clip.reverse && !clip.looping.on;
+    if bound { -clip.offset.0 } else { i64::MIN }
+}
+
+/// A fade of so many frames, as far as the clip has room for it.
+fn faded(clip: &Clip, frames: i64) -> Frames {
+    Frames(frames.clamp(0, clip.length.0.max(0)))
 }
 
 /// The tick of an edge; of the start it is the one that the clip is tied to.

@@ -221,6 +221,7 @@ impl Arrange {
         }
         painter.add(self.waves.shape(canvas));
         for place in &places {
+            place.notes(&painter, view, project);
             place.dots(&painter, &self.waves, canvas, ppp, view, project);
             place.cover(&painter, view, project);
         }
