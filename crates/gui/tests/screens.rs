@@ -150,7 +150,8 @@ fn near_by_lanes_fades_and_samples_look_as_they_were_found_good() {
     let samples = at_work(Theme::Light, [2560, 1440], 2.0, |window| {
         let project = window.desk_mut().snapshot().project;
         let map = project.tempo_map();
-        let clips = project.clips_on(&"kick".parse().unwrap()).map(|(_, clip)| map.frame_of(clip.position).0);
+        let kick = "kick".parse().unwrap();
+        let clips = project.clips_on(&kick).map(|(_, clip)| map.frame_of(clip.position).0);
         let first = clips.min().unwrap();
         window.view_mut().axis = Some(Axis { left: first as f64 - 4.0, scale: 1.0 / 9.0 });
         window.view_mut().heights.insert("kick".parse().unwrap(), 200.0);
