@@ -3,6 +3,7 @@
 
 mod calibrate;
 mod demo;
+mod desk;
 mod files;
 mod import;
 mod limits;
@@ -19,6 +20,9 @@ pub use calibrate::{
     CalibrateError, CalibrateRequest, Calibration, Hardware, Probe, Reply, Store, StoreError, calibrate,
 };
 pub use demo::{DEMO_RATE, DemoError, demo};
+pub use desk::{
+    Desk, Job, MeterLevel, Meters, Overviews, Snapshot, TILE_ENTRIES, TILE_OVERLAP, Tile, TileKey,
+};
 pub use files::{RenderFiles, RenderFilesError, RenderReport, render_files};
 pub use import::{Import, ImportFailure, ImportOutcome, ImportProgress, Imported, import};
 pub use limits::use_all_files;
@@ -35,7 +39,7 @@ pub use render::{
 };
 pub use sound::SoundError;
 pub use sources::{InMemory, Offline, Sources, Streaming};
-pub use studio::{ImportReport, KeptPlugins, Studio, StudioError};
+pub use studio::{ImportReport, KeptPlugins, Studio, StudioError, device_params};
 
 // What is built on this crate needs nothing else.
 pub use omega_audio_io as audio_io;
@@ -45,6 +49,7 @@ pub use omega_interchange as interchange;
 pub use omega_lowering::midi_inputs;
 pub use omega_media as media;
 pub use omega_plugin as plugin;
+pub use omega_processor::{ParamInfo, Taper, Unit};
 pub use omega_rt as rt;
 pub use omega_session as session;
 pub use omega_time as time;

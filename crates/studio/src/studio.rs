@@ -125,7 +125,7 @@ impl Studio {
 
     /// A document whose devices are known.
     fn with(mut document: Document, path: &Path) -> Self {
-        document.check_params_with(params_of);
+        document.check_params_with(device_params);
         Self { document, root: path.to_owned() }
     }
 
@@ -491,8 +491,9 @@ impl Studio {
     }
 }
 
-/// What the parameters of a device take, of those that are built in.
-fn params_of(kind: &str) -> Option<Vec<ParamInfo>> {
+/// The parameters of a device, of those that are built in; `None` for any other.
+#[must_use]
+pub fn device_params(kind: &str) -> Option<Vec<ParamInfo>> {
     omega_devices::registry::descriptor(kind).map(|descriptor| descriptor.params)
 }
 

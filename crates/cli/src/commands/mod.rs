@@ -15,11 +15,15 @@ mod info;
 mod kept;
 mod midi;
 mod new;
+#[cfg(feature = "window")]
+mod open;
 mod play;
 mod plugins;
 mod record;
 mod render;
 mod save_as;
+#[cfg(feature = "window")]
+mod screenshot;
 mod takes;
 mod template;
 mod undo;
@@ -34,6 +38,8 @@ pub use plugins::host as host_plugins;
 #[derive(clap::Subcommand)]
 pub enum Command {
     New(new::New),
+    #[cfg(feature = "window")]
+    Open(open::Open),
     Import(import::Import),
     Midi(midi::Midi),
     Info(info::Info),
@@ -52,6 +58,8 @@ pub enum Command {
     Unfinished(unfinished::Unfinished),
     Calibrate(calibrate::Calibrate),
     Render(render::Render),
+    #[cfg(feature = "window")]
+    Screenshot(screenshot::Screenshot),
     Devices(devices::Devices),
     Plugins(plugins::Plugins),
     #[command(hide = true)]
@@ -66,6 +74,8 @@ impl Command {
     pub fn run(self, output: &Output) -> Result<(), Failure> {
         match self {
             Self::New(command) => command.run(output),
+            #[cfg(feature = "window")]
+            Self::Open(command) => command.run(output),
             Self::Import(command) => command.run(output),
             Self::Midi(command) => command.run(output),
             Self::Info(command) => command.run(output),
@@ -84,6 +94,8 @@ impl Command {
             Self::Unfinished(command) => command.run(output),
             Self::Calibrate(command) => command.run(output),
             Self::Render(command) => command.run(output),
+            #[cfg(feature = "window")]
+            Self::Screenshot(command) => command.run(output),
             Self::Devices(command) => command.run(output),
             Self::Plugins(command) => command.run(output),
             Self::PluginWorker(command) => command.run(),
