@@ -237,7 +237,8 @@ pub fn watch(fault: Option<&str>) -> Outcome<bool> {
     let mut stage = Stage::new(8, beside, usize::try_from(cycles)?, warm_up, wrong)?;
     let begun = Instant::now();
     let edits = stage.play(storm, |stage| {
-        let seen = seeded && stage.record.counts().iter().any(|(_, count)| *count > 1);
+        let seen =
+            seeded && stage.record.cycles() > 0 && stage.record.counts().iter().any(|(_, count)| *count > 1);
         seen || stage.record.cycles() >= cycles - warm_up || begun.elapsed() > Duration::from_secs(60)
     })?;
     println!("cycles={} edits={edits}", stage.record.cycles());
