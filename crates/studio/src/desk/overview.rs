@@ -224,16 +224,16 @@ impl Worker {
         let tile = if file.broken {
             None
         } else if key.level < PEAK_LEVEL {
-            from_samples(&mut file, key, source)
+            tile_of_samples(&mut file, key, source)
         } else {
-            self.from_peaks(&mut file, key, source)
+            self.tile_of_peaks(&mut file, key, source)
         };
         file.broken = tile.is_none();
         self.files.insert(key.media.clone(), file);
         tile
     }
 
-    fn from_peaks(&self, file: &mut File, key: &TileKey, source: &Source) -> Option<Tile> {
+    fn tile_of_peaks(&self, file: &mut File, key: &TileKey, source: &Source) -> Option<Tile> {
         if file.peaks.is_none() {
             let hash = AudioHash::from_hex(key.media.as_str())?;
             let progress = &mut |done| {
@@ -258,7 +258,7 @@ impl Worker {
     }
 }
 
-fn from_samples(file: &mut File, key: &TileKey, source: &Source) -> Option<Tile> {
+fn tile_of_samples(file: &mut File, key: &TileKey, source: &Source) -> Option<Tile> {
     if file.pcm.is_none() {
         file.pcm = Some(OfflineSource::open(&source.path).ok()?);
     }
