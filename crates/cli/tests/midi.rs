@@ -78,7 +78,6 @@ fn what_is_no_midi_file_or_goes_nowhere_is_refused_and_changes_nothing() {
     assert_eq!(desk.project()["clips"].as_object().unwrap().len(), 3);
 }
 
-/// The test plugins are instruments of this program's own build, and run in workers of the `omega` binary.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_instrument_in_a_worker_is_heard_with_one_hash_at_any_block_size() {
@@ -104,7 +103,7 @@ fn an_instrument_in_a_worker_is_heard_with_one_hash_at_any_block_size() {
         (report["blake3"].as_str().unwrap().to_owned(), errors)
     };
     let (silent, told) = render("silent.wav", "256");
-    assert!(told.contains("no device on it takes notes") || told.is_empty(), "{told}");
+    assert!(told.contains("no device on it takes notes"), "{told}");
     let tracks = desk.json(&["info", "song.omega", "--json"])["notes"].as_array().unwrap().clone();
     for track in &tracks {
         let track = track["track"].as_str().unwrap();
@@ -119,7 +118,5 @@ fn an_instrument_in_a_worker_is_heard_with_one_hash_at_any_block_size() {
     for clip in clips {
         run(&["edit", "song.omega", "clip.mute", "--id", &clip, "--on", "true"]);
     }
-    // A render ends with the last clip that is heard; so it is the start that is compared.
-    let (muted, _) = render("e.wav", "256");
-    assert_ne!(muted, heard, "muted notes are not");
+    assert_eq!(render("e.wav", "256").0, silent, "muted notes are not");
 }

@@ -24,7 +24,7 @@ impl Lowering<'_> {
                 .map(|played| (tempo.to_frame(played.at).0, touch(&played.control)))
                 .collect(),
         };
-        let end = part.shots.iter().map(|shot| shot.end).max().unwrap_or(0);
+        let end = self.project.notes_on(id).iter().map(|heard| heard.end.0).max().unwrap_or(0);
         self.out.end = self.out.end.max(end);
         if nodes.is_empty() && !part.shots.is_empty() {
             self.out.notices.push(Notice::NoInstrument { track: track.name.clone() });
