@@ -1,4 +1,10 @@
 //! MIDI inputs: every message in its frame, through any blocks, rates and servers.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "frames, keys and counts here are small"
+)]
 
 use std::any::Any;
 use std::time::{Duration, Instant};

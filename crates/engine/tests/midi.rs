@@ -5,6 +5,12 @@
     clippy::disallowed_types,
     reason = "tests run off the audio thread"
 )]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "frames, keys and counts here are small"
+)]
 
 use std::sync::{Arc, Mutex};
 

@@ -6,7 +6,7 @@ use omega_studio::session::edit::{ClipDuplicate, ClipMove, ClipRemove, ClipSplit
 use omega_studio::session::{Clip, ClipId};
 use omega_studio::time::{Frames, TimePoint};
 
-use crate::arrange::{Layout, count, grid};
+use crate::arrange::{Layout, Parts, count, grid};
 use crate::transport;
 use crate::view::{Intent, View};
 
@@ -34,7 +34,7 @@ pub fn act(ctx: &Context, snapshot: &Snapshot, layout: &Layout, view: &mut View)
     }
     if pressed(Modifiers::COMMAND, Key::A) {
         let rows = layout.rows().iter().filter(|row| row.lane.is_none());
-        let parts = rows.filter_map(|row| layout.parts(&row.id)).flat_map(|parts| parts.all());
+        let parts = rows.filter_map(|row| layout.parts(&row.id)).flat_map(Parts::all);
         view.clips = parts.map(|part| part.id.clone()).collect();
     }
     if pressed(Modifiers::NONE, Key::Space) {

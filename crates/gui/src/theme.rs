@@ -77,23 +77,25 @@ fn fonts() -> FontDefinitions {
 }
 
 fn style(theme: Theme) -> Style {
-    let mut style = Style::default();
-    style.text_styles = [
+    let text_styles = [
         (TextStyle::Small, font(SMALL)),
         (TextStyle::Body, font(BODY)),
         (TextStyle::Monospace, font(BODY)),
         (TextStyle::Button, font(BODY)),
         (TextStyle::Heading, font(LARGE)),
-    ]
-    .into();
+    ];
+    let mut style = Style {
+        text_styles: text_styles.into(),
+        animation_time: 0.0,
+        visuals: visuals(theme),
+        ..Style::default()
+    };
     style.spacing.item_spacing = vec2(space::XS, space::XS);
     style.spacing.button_padding = vec2(space::S, space::XS);
     style.spacing.interact_size = vec2(24.0, 24.0);
     style.spacing.menu_margin = Margin::same(6);
     style.spacing.window_margin = Margin::same(12);
     style.interaction.selectable_labels = false;
-    style.animation_time = 0.0;
-    style.visuals = visuals(theme);
     style
 }
 

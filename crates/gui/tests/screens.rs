@@ -62,8 +62,7 @@ fn apart(a: &Picture, b: &Picture) -> usize {
         }
     }
     let limit = SHADE * (SQUARE * SQUARE) as f64;
-    let differ = sums.iter().filter(|square| square.iter().any(|sum| *sum as f64 > limit)).count();
-    differ
+    sums.iter().filter(|square| square.iter().any(|sum| *sum as f64 > limit)).count()
 }
 
 fn as_found_good(name: &str, picture: &Picture) {

@@ -161,7 +161,7 @@ mod tests {
         head.roll(500, 10);
         let told = drain(&mut reader);
         assert_eq!((told.len(), told[0]), (reader.capacity(), Played::From(0)));
-        let missing = 30 - (told.len() as u32 - 1);
+        let missing = 30 - (u32::try_from(told.len()).unwrap() - 1);
         head.message(505, [0x80, 1, 1]);
         head.end();
         let wanted = [

@@ -12,7 +12,7 @@ use egui::{PointerButton, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
 use omega_studio::{Overviews, Snapshot};
 
 pub use gesture::{Gesture, Hand, count};
-pub use layout::Layout;
+pub use layout::{Layout, Parts};
 
 use crate::palette::veil;
 use crate::view::{Axis, Intent, View};
@@ -265,7 +265,7 @@ impl Arrange {
         snapshot: &Snapshot,
     ) -> Vec<(layout::Part, layout::Row)> {
         let rows = self.layout.rows().iter().filter(|row| row.lane.is_none());
-        let parts = rows.filter_map(|row| self.layout.parts(&row.id)).flat_map(|parts| parts.all());
+        let parts = rows.filter_map(|row| self.layout.parts(&row.id)).flat_map(layout::Parts::all);
         let held = parts.filter(|part| view.clips.contains(&part.id));
         let moved = held.filter_map(|part| {
             let (part, track) = gesture.preview(part, &snapshot.project);

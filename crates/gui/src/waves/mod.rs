@@ -202,7 +202,6 @@ impl Waves {
     }
 
     /// The shape that draws all stretches of this frame on the canvas at `rect`.
-    #[must_use]
     pub fn shape(&mut self, rect: Rect) -> Shape {
         gpu::shape(rect, &self.uploads, std::mem::take(&mut self.strips))
     }

@@ -71,6 +71,7 @@ impl Owed {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests run off the audio thread")]
 mod tests {
     use super::*;
 

@@ -1,4 +1,10 @@
 //! MIDI, recorded: every message in its frame, no note that hangs, and what lies there is kept.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "frames, keys and counts here are small"
+)]
 
 use std::path::Path;
 use std::process::Stdio;
