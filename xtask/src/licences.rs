@@ -23,7 +23,6 @@ const ALLOWED: &[&str] = &[
     "MPL-2.0",
     "Unicode-3.0",
     "Unicode-DFS-2016",
-    "Unlicense",
     "Zlib",
 ];
 

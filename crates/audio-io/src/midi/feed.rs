@@ -48,8 +48,13 @@ impl MidiSender {
 
     /// A message that the system stamped with `micros`, on a clock of its own.
     pub(crate) fn send(&mut self, micros: u64, raw: &[u8]) {
+        self.send_at(self.shared.now(), micros, raw);
+    }
+
+    /// [`send`](Self::send), when it is `now` by our clock.
+    fn send_at(&mut self, now: u64, micros: u64, raw: &[u8]) {
         let Some(bytes) = channel_message(raw) else { return };
-        let (now, stamp) = (i128::from(self.shared.now()), i128::from(micros) * 1000);
+        let (now, stamp) = (i128::from(now), i128::from(micros) * 1000);
         let ahead = self.ahead.map_or(now - stamp, |ahead| ahead.min(now - stamp));
         self.ahead = Some(ahead);
         let nanos = u64::try_from(stamp + ahead).unwrap_or(0);
@@ -99,23 +104,22 @@ mod tests {
     fn messages_keep_their_distances_and_come_a_block_later() {
         let shared = Arc::new(Shared::new(48_000, 480, None));
         let (mut sender, source) = MidiSender::new(3, Arc::clone(&shared));
-        // As if our clock were the system's.
-        sender.ahead = Some(0);
+        // Our clock is the system's, and its thread is never late.
+        let mut send = |micros: u64, raw: &[u8]| sender.send_at(micros * 1000, micros, raw);
         let mut feed = MidiFeed::new(vec![source], Vec::new());
         let ms = 1_000_000;
         assert!(feed.block(10 * ms, 480, 48_000, &shared).is_empty());
         for (micros, key) in [(10_000, 1), (10_000, 2), (12_500, 3), (19_999, 4), (20_000, 5)] {
-            sender.ahead = Some(0);
-            sender.send(micros, &[0x90, key, 64]);
+            send(micros, &[0x90, key, 64]);
         }
-        sender.send(13_000, &[0xF8]);
+        send(13_000, &[0xF8]);
         let places = |events: &[MidiEvent]| -> Vec<(u32, u8)> {
             events.iter().map(|event| (event.frame, event.bytes[1])).collect()
         };
         let first = places(feed.block(20 * ms, 480, 48_000, &shared));
         assert_eq!(first, [(0, 1), (0, 2), (120, 3), (479, 4)]);
         // A call that comes late still gives what came by then.
-        sender.send(33_000, &[0x80, 6, 64]);
+        send(33_000, &[0x80, 6, 64]);
         assert_eq!(places(feed.block(35 * ms, 480, 48_000, &shared)), [(0, 5), (479, 6)]);
         assert!(feed.block(45 * ms, 480, 48_000, &shared).is_empty());
     }
@@ -124,11 +128,12 @@ mod tests {
     fn stamps_are_believed_and_threads_that_are_late_are_not() {
         let shared = Arc::new(Shared::new(48_000, 480, None));
         let (mut sender, source) = MidiSender::new(0, Arc::clone(&shared));
-        sender.send(5_000_000, &[0x90, 1, 64]);
-        let first = sender.ahead;
-        // Much later by our clock than by the stamp: the least delay counts.
-        sender.send(4_000_000, &[0x90, 2, 64]);
-        assert_eq!(sender.ahead, first);
-        drop(source);
+        let MidiFeed { mut inputs, .. } = MidiFeed::new(vec![source], Vec::new());
+        // By our clock 7 µs behind their stamps, 3 µs, 9 µs: the least is what lies between the clocks, and more is the thread's delay.
+        for (now, micros) in [(5_007_000, 5_000), (6_002_000, 5_999), (8_009_000, 8_000)] {
+            sender.send_at(now, micros, &[0x90, 1, 64]);
+        }
+        let stamps: Vec<u64> = std::iter::from_fn(|| inputs[0].pop()).map(|message| message.nanos).collect();
+        assert_eq!(stamps, [5_007_000, 6_002_000, 8_003_000]);
     }
 }

@@ -10,6 +10,7 @@
 //! exclusive messages, lyrics, key signatures and the like are left out and counted.
 
 mod read;
+mod smf;
 mod to_edits;
 mod write;
 
@@ -40,23 +41,13 @@ pub enum ReadError {
     Size,
     /// It is no MIDI file.
     #[error("this is no MIDI file: {0}")]
-    NoMidi(String),
+    NoMidi(&'static str),
     /// Its format is one of several independent pieces.
     #[error("a MIDI file of format 2 holds independent pieces; formats 0 and 1 are read")]
     Format2,
     /// It says that a quarter note has no ticks.
     #[error("the file says that a quarter note has no length")]
     Resolution,
-    /// A track is damaged.
-    #[error("track {track} is damaged after {events} events: {what}")]
-    Damaged {
-        /// Which one, from 1.
-        track: usize,
-        /// How many of its events could be read.
-        events: usize,
-        /// What is wrong.
-        what: String,
-    },
     /// It has more tracks than a session should get.
     #[error("the file has more than {MAX_TRACKS} tracks")]
     TooManyTracks,

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use midly::{EventIter, Format, Header, MetaMessage, MidiMessage, Timing, TrackEventKind};
 use omega_session::edit::{ControlValue, NoteValue};
-use omega_session::model::ControlKind;
+use omega_session::model::{ControlKind, RELEASE};
 use omega_time::{TICKS_PER_QUARTER, Tempo, Ticks, TimeSignature};
 
+use super::smf::{self, Event, Events};
 use super::{MAX_EVENTS, MAX_FILE, MAX_TICK, MAX_TRACKS, MidiFile, MidiTrack, ReadError};
 
 /// Reads a file.
@@ -17,23 +17,18 @@ pub fn read(bytes: &[u8]) -> Result<MidiFile, ReadError> {
     if bytes.len() > MAX_FILE {
         return Err(ReadError::Size);
     }
-    let (header, tracks) = midly::parse(bytes).map_err(|error| ReadError::NoMidi(error.to_string()))?;
-    if header.format == Format::Sequential {
+    let parts = smf::parse(bytes, MAX_TRACKS + 1).map_err(ReadError::NoMidi)?;
+    if parts.format > 1 {
         return Err(ReadError::Format2);
     }
-    let clock = Clock::new(&header)?;
+    if parts.tracks.len() > MAX_TRACKS {
+        return Err(ReadError::TooManyTracks);
+    }
+    let clock = Clock::new(parts.division)?;
     let mut reader = Reader { clock, file: MidiFile::default(), events: 0 };
-    for (n, track) in tracks.enumerate() {
-        if n == MAX_TRACKS {
-            return Err(ReadError::TooManyTracks);
-        }
-        let damaged = |events, what: String| ReadError::Damaged { track: n + 1, events, what };
-        let events = track.map_err(|error| damaged(0, error.to_string()))?;
-        let track = reader.track(n + 1, events)?;
-        reader.file.tracks.extend(match header.format {
-            Format::SingleTrack => by_channel(track),
-            Format::Parallel | Format::Sequential => vec![track],
-        });
+    for (n, track) in parts.tracks.iter().enumerate() {
+        let track = reader.track(n + 1, Events::new(track))?;
+        reader.file.tracks.extend(if parts.format == 0 { by_channel(track) } else { vec![track] });
     }
     let mut file = reader.file;
     file.tracks.retain(|track| !track.notes.is_empty() || !track.controls.is_empty());
@@ -57,26 +52,22 @@ struct Clock {
 }
 
 impl Clock {
-    fn new(header: &Header) -> Result<Self, ReadError> {
+    fn new(division: u16) -> Result<Self, ReadError> {
         let quarter = i128::from(TICKS_PER_QUARTER);
-        match header.timing {
-            Timing::Metrical(ticks) if ticks.as_int() == 0 => Err(ReadError::Resolution),
-            Timing::Metrical(ticks) => {
-                Ok(Self { numerator: quarter, denominator: i128::from(ticks.as_int()), musical: true })
-            }
-            Timing::Timecode(_, 0) => Err(ReadError::Resolution),
-            // Frames of film: at 120 BPM a second is two quarter notes.
-            Timing::Timecode(rate, parts) => {
-                let (frames, seconds) = match rate {
-                    midly::Fps::Fps24 => (24, 1),
-                    midly::Fps::Fps25 => (25, 1),
-                    midly::Fps::Fps29 => (30_000, 1_001),
-                    midly::Fps::Fps30 => (30, 1),
-                };
-                let denominator = frames * i128::from(parts);
-                Ok(Self { numerator: 2 * quarter * seconds, denominator, musical: false })
-            }
+        let [high, low] = division.to_be_bytes();
+        if division < 0x8000 {
+            let denominator = i128::from(division);
+            let clock = Self { numerator: quarter, denominator, musical: true };
+            return if division == 0 { Err(ReadError::Resolution) } else { Ok(clock) };
         }
+        // Frames of film: at 120 BPM a second is two quarter notes.
+        let (frames, seconds) = match high.wrapping_neg() {
+            29 => (30_000, 1_001),
+            rate => (i128::from(rate), 1),
+        };
+        let denominator = frames * i128::from(low);
+        let clock = Self { numerator: 2 * quarter * seconds, denominator, musical: false };
+        if denominator == 0 { Err(ReadError::Resolution) } else { Ok(clock) }
     }
 
     /// A place of the file, rounded to the nearest tick, half-way the later one.
@@ -96,60 +87,55 @@ struct Reader {
 type Held = BTreeMap<(u8, u8), VecDeque<usize>>;
 
 impl Reader {
-    fn track(&mut self, number: usize, events: EventIter<'_>) -> Result<MidiTrack, ReadError> {
+    fn track(&mut self, number: usize, events: Events<'_>) -> Result<MidiTrack, ReadError> {
         let mut track = MidiTrack::default();
         let (mut passed, mut held, mut whole) = (0_u64, Held::new(), false);
-        for (n, event) in events.enumerate() {
-            let event = event.map_err(|error| ReadError::Damaged {
-                track: number,
-                events: n,
-                what: error.to_string(),
-            })?;
+        for (delta, event) in events {
             self.events += 1;
             if self.events > MAX_EVENTS {
                 return Err(ReadError::TooManyEvents);
             }
-            passed += u64::from(event.delta.as_int());
+            passed += u64::from(delta);
             let at = self.clock.place(passed);
             if at.0 > MAX_TICK {
                 return Err(ReadError::TooLong { track: number });
             }
             track.end = at;
-            whole = matches!(event.kind, TrackEventKind::Meta(MetaMessage::EndOfTrack));
-            match event.kind {
-                TrackEventKind::Midi { channel, message } => {
-                    play(&mut track, &mut held, at, channel.as_int(), message);
+            match event {
+                Event::Midi(message) => play(&mut track, &mut held, at, message),
+                Event::Meta(smf::END_OF_TRACK, _) => {
+                    whole = true;
+                    break;
                 }
-                TrackEventKind::Meta(meta) => self.meta(&mut track, at, meta),
-                TrackEventKind::SysEx(_) | TrackEventKind::Escape(_) => self.file.left_out += 1,
+                Event::Meta(kind, data) => self.meta(&mut track, at, kind, data),
+                Event::Exclusive => self.file.left_out += 1,
             }
         }
         self.file.cut += usize::from(!whole);
         for index in held.into_values().flatten() {
             self.file.unreleased += 1;
-            release(&mut track.notes[index], track.end, omega_session::model::RELEASE);
+            release(&mut track.notes[index], track.end, RELEASE);
         }
         number_controls(&mut track.controls);
         Ok(track)
     }
 
-    fn meta(&mut self, track: &mut MidiTrack, at: Ticks, meta: MetaMessage<'_>) {
-        match meta {
-            MetaMessage::TrackName(name) if track.name.is_empty() => track.name = text(name),
-            MetaMessage::Tempo(micros) if self.clock.musical => {
+    fn meta(&mut self, track: &mut MidiTrack, at: Ticks, kind: u8, data: &[u8]) {
+        match (kind, data) {
+            (smf::TRACK_NAME, name) if track.name.is_empty() => track.name = text(name),
+            (smf::TEMPO, &[a, b, c, ..]) if self.clock.musical => {
                 // What is slower or faster than a session can be is held at its bounds.
-                let micros = micros.as_int().clamp(60_000, 60_000_000);
+                let micros = u32::from_be_bytes([0, a, b, c]).clamp(60_000, 60_000_000);
                 self.file.tempo.extend(Tempo::from_micros_per_quarter(micros).ok().map(|tempo| (at, tempo)));
             }
-            MetaMessage::TimeSignature(numerator, power, _, _) => {
+            (smf::TIME_SIGNATURE, &[numerator, power, ..]) => {
                 let denominator = 1_u32.checked_shl(u32::from(power)).unwrap_or(0);
                 match TimeSignature::new(numerator.into(), denominator) {
                     Ok(signature) => self.file.meter.push((at, signature)),
                     Err(_) => self.file.left_out += 1,
                 }
             }
-            MetaMessage::Marker(name) => self.file.markers.push((at, text(name))),
-            MetaMessage::EndOfTrack | MetaMessage::TrackNumber(_) => {}
+            (smf::MARKER, name) => self.file.markers.push((at, text(name))),
             _ => self.file.left_out += 1,
         }
     }
@@ -163,43 +149,31 @@ fn text(bytes: &[u8]) -> String {
     plain.trim().to_owned()
 }
 
-fn play(track: &mut MidiTrack, held: &mut Held, at: Ticks, channel: u8, message: MidiMessage) {
-    let mut control = |kind, value| {
+fn play(track: &mut MidiTrack, held: &mut Held, at: Ticks, [status, number, value]: [u8; 3]) {
+    let channel = status & 0x0f;
+    let mut control = |kind, value: i16| {
         let point = ControlValue::new(at, kind, value);
         track.controls.push(ControlValue { channel, ..point });
     };
-    let (key, velocity) = match message {
-        MidiMessage::NoteOn { key, vel } => (key.as_int(), Some(vel.as_int()).filter(|vel| *vel > 0)),
-        MidiMessage::NoteOff { key, .. } => (key.as_int(), None),
-        MidiMessage::Aftertouch { key, vel } => {
-            return control(ControlKind::KeyPressure(key.as_int()), vel.as_int().into());
-        }
-        MidiMessage::Controller { controller, value } => {
-            return control(ControlKind::Controller(controller.as_int()), value.as_int().into());
-        }
-        MidiMessage::ProgramChange { program } => {
-            return control(ControlKind::Program, program.as_int().into());
-        }
-        MidiMessage::ChannelAftertouch { vel } => return control(ControlKind::Pressure, vel.as_int().into()),
-        MidiMessage::PitchBend { bend } => return control(ControlKind::Bend, bend.as_int()),
-    };
-    match velocity {
-        Some(velocity) => {
-            held.entry((channel, key)).or_default().push_back(track.notes.len());
+    match status & 0xf0 {
+        0x90 if value > 0 => {
+            held.entry((channel, number)).or_default().push_back(track.notes.len());
             // Its length is not known before its release.
-            let note = NoteValue::new(at, Ticks(1), key, velocity);
+            let note = NoteValue::new(at, Ticks(1), number, value);
             track.notes.push(NoteValue { channel, ..note });
         }
-        None => {
-            let velocity = match message {
-                MidiMessage::NoteOff { vel, .. } => vel.as_int(),
-                _ => omega_session::model::RELEASE,
-            };
+        kind @ (0x80 | 0x90) => {
+            let velocity = if kind == 0x80 { value } else { RELEASE };
             // Of notes of one key the one that was struck first is released first.
-            if let Some(index) = held.get_mut(&(channel, key)).and_then(VecDeque::pop_front) {
+            if let Some(index) = held.get_mut(&(channel, number)).and_then(VecDeque::pop_front) {
                 release(&mut track.notes[index], at, velocity);
             }
         }
+        0xa0 => control(ControlKind::KeyPressure(number), value.into()),
+        0xb0 => control(ControlKind::Controller(number), value.into()),
+        0xc0 => control(ControlKind::Program, number.into()),
+        0xd0 => control(ControlKind::Pressure, number.into()),
+        _ => control(ControlKind::Bend, (i16::from(value) << 7 | i16::from(number)) - 8_192),
     }
 }
 

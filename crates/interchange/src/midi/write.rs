@@ -1,10 +1,9 @@
 //! A project becomes the bytes of a MIDI file.
 
-use midly::num::{u4, u7, u15, u24, u28};
-use midly::{Format, Header, MetaMessage, MidiMessage, PitchBend, Timing, Track, TrackEvent, TrackEventKind};
 use omega_session::model::{Control, ControlKind, PlayedNote, Project, TrackId};
 use omega_time::{Bbt, Ramp, TICKS_PER_QUARTER, Tempo, Ticks};
 
+use super::smf::{self, Event, MAX_DELTA};
 use super::{MAX_EVENTS, MAX_TICK, RESOLUTION};
 
 /// Ticks between the steps that stand for a tempo ramp, which a file cannot hold: a sixteenth.
@@ -48,7 +47,7 @@ pub fn write(project: &Project, tracks: &[TrackId]) -> Result<Vec<u8>, WriteErro
     let mut written = vec![conductor(project, &markers)];
     for ((id, played), name) in played.iter().zip(&names) {
         let mut line = Line::default();
-        line.meta(Ticks::ZERO, MetaMessage::TrackName(name.as_bytes()));
+        line.meta(Ticks::ZERO, smf::TRACK_NAME, name.as_bytes());
         for note in &played.notes {
             line.note(note);
         }
@@ -61,26 +60,22 @@ pub fn write(project: &Project, tracks: &[TrackId]) -> Result<Vec<u8>, WriteErro
             return Err(WriteError::Place(TrackId::clone(id)));
         }
     }
-    let header = Header::new(Format::Parallel, Timing::Metrical(u15::from(RESOLUTION)));
-    let mut bytes = Vec::new();
-    // Writing to memory does not fail, and what is too long for a chunk was refused above.
-    midly::write(&header, &written, &mut bytes).map_err(|_| WriteError::TooMuch)?;
-    Ok(bytes)
+    smf::file(RESOLUTION, &written).ok_or(WriteError::TooMuch)
 }
 
 /// The track of tempo, time signatures and markers.
-fn conductor<'a>(project: &Project, markers: &'a [(Ticks, String)]) -> Track<'a> {
+fn conductor(project: &Project, markers: &[(Ticks, String)]) -> Vec<u8> {
     let map = project.tempo_map();
     let mut line = Line::default();
     let points: Vec<omega_time::TempoPoint> = map.tempo_points().collect();
     for (n, point) in points.iter().enumerate() {
-        line.meta(point.tick, MetaMessage::Tempo(micros(point.tempo)));
+        line.meta(point.tick, smf::TEMPO, &micros(point.tempo));
         let next = points.get(n + 1).map_or(point.tick, |next| next.tick);
         let mut at = point.tick + Ticks(RAMP_STEP);
         // A ramp that goes on for very long is written in fewer steps.
         let step = RAMP_STEP.max((next - point.tick).0 / 10_000);
         while point.ramp == Ramp::Linear && at < next {
-            line.meta(at, MetaMessage::Tempo(micros(map.tempo_at(at))));
+            line.meta(at, smf::TEMPO, &micros(map.tempo_at(at)));
             at += Ticks(step);
         }
     }
@@ -88,19 +83,20 @@ fn conductor<'a>(project: &Project, markers: &'a [(Ticks, String)]) -> Track<'a>
         let Ok(at) = map.bbt_to_tick(Bbt { bar: point.bar, beat: 1, tick: 0 }) else { continue };
         let numerator = u8::try_from(point.signature.numerator()).unwrap_or(u8::MAX);
         let power = u8::try_from(point.signature.denominator().trailing_zeros()).unwrap_or(2);
-        line.meta(at, MetaMessage::TimeSignature(numerator, power, 24, 8));
+        line.meta(at, smf::TIME_SIGNATURE, &[numerator, power, 24, 8]);
     }
     for (at, name) in markers.iter().filter(|(at, _)| (0..=MAX_TICK).contains(&at.0)) {
-        line.meta(*at, MetaMessage::Marker(name.as_bytes()));
+        line.meta(*at, smf::MARKER, name.as_bytes());
     }
     line.finish()
 }
 
 /// Microseconds of a quarter note, rounded.
-fn micros(tempo: Tempo) -> u24 {
+fn micros(tempo: Tempo) -> [u8; 3] {
     let (numerator, denominator) = (u64::from(tempo.numerator()).max(1), u64::from(tempo.denominator()));
     let micros = (60_000_000 * denominator + numerator / 2) / numerator;
-    u24::from(u32::try_from(micros).unwrap_or(u32::MAX).min(0x00ff_ffff))
+    let [_, a, b, c] = u32::try_from(micros).unwrap_or(u32::MAX).min(0x00ff_ffff).to_be_bytes();
+    [a, b, c]
 }
 
 /// What comes first at one place.
@@ -115,9 +111,15 @@ enum Turn {
     OffAtOnce,
 }
 
+/// What is written of an event.
+enum What {
+    Midi([u8; 3]),
+    Meta(u8, Vec<u8>),
+}
+
 /// The events of a track, in no order.
 #[derive(Default)]
-struct Line<'a>(Vec<(i64, Turn, TrackEventKind<'a>)>);
+struct Line(Vec<(i64, Turn, What)>);
 
 /// A place of a session at the file's resolution.
 fn place(at: Ticks) -> i64 {
@@ -125,39 +127,37 @@ fn place(at: Ticks) -> i64 {
     at.0.saturating_add(ratio / 2).div_euclid(ratio)
 }
 
-impl<'a> Line<'a> {
-    fn meta(&mut self, at: Ticks, meta: MetaMessage<'a>) {
-        self.0.push((place(at), Turn::Meta, TrackEventKind::Meta(meta)));
+impl Line {
+    fn meta(&mut self, at: Ticks, kind: u8, data: &[u8]) {
+        self.0.push((place(at), Turn::Meta, What::Meta(kind, data.to_vec())));
     }
 
-    fn message(&mut self, at: Ticks, turn: Turn, channel: u8, message: MidiMessage) {
-        let channel = u4::from_int_lossy(channel);
-        self.0.push((place(at), turn, TrackEventKind::Midi { channel, message }));
+    fn message(&mut self, at: Ticks, turn: Turn, message: [u8; 3]) {
+        self.0.push((place(at), turn, What::Midi(message)));
     }
 
     fn note(&mut self, note: &PlayedNote) {
-        let key = u7::from_int_lossy(note.key);
-        let on = MidiMessage::NoteOn { key, vel: u7::from_int_lossy(note.velocity) };
-        let off = MidiMessage::NoteOff { key, vel: u7::from_int_lossy(note.release) };
+        let (channel, key) = (note.channel & 0x0f, note.key & 0x7f);
         let turn = if place(note.end) == place(note.start) { Turn::OffAtOnce } else { Turn::Off };
-        self.message(note.start, Turn::On, note.channel, on);
-        self.message(note.end, turn, note.channel, off);
+        self.message(note.start, Turn::On, [0x90 | channel, key, note.velocity & 0x7f]);
+        self.message(note.end, turn, [0x80 | channel, key, note.release & 0x7f]);
     }
 
     fn control(&mut self, at: Ticks, control: &Control) {
-        let value = u7::from_int_lossy(u8::try_from(control.value.clamp(0, 127)).unwrap_or(0));
+        let channel = control.channel & 0x0f;
+        let value = u8::try_from(control.value.clamp(0, 127)).unwrap_or(0);
         let message = match control.kind {
-            ControlKind::Controller(number) => {
-                MidiMessage::Controller { controller: u7::from_int_lossy(number), value }
-            }
-            ControlKind::Program => MidiMessage::ProgramChange { program: value },
-            ControlKind::Bend => MidiMessage::PitchBend { bend: PitchBend::from_int(control.value) },
-            ControlKind::Pressure => MidiMessage::ChannelAftertouch { vel: value },
-            ControlKind::KeyPressure(key) => {
-                MidiMessage::Aftertouch { key: u7::from_int_lossy(key), vel: value }
+            ControlKind::Controller(number) => [0xb0 | channel, number & 0x7f, value],
+            ControlKind::Program => [0xc0 | channel, value, 0],
+            ControlKind::Pressure => [0xd0 | channel, value, 0],
+            ControlKind::KeyPressure(key) => [0xa0 | channel, key & 0x7f, value],
+            ControlKind::Bend => {
+                let bend = u16::try_from(i32::from(control.value) + 8_192).unwrap_or(8_192).min(16_383);
+                let [high, low] = (bend << 1).to_be_bytes();
+                [0xe0 | channel, low >> 1, high]
             }
         };
-        self.message(at, Turn::Control, control.channel, message);
+        self.message(at, Turn::Control, message);
     }
 
     fn reaches(&self, first: Ticks, last: Ticks) -> bool {
@@ -165,24 +165,24 @@ impl<'a> Line<'a> {
     }
 
     /// The events by place, each with how far it lies behind the one before. What is at one place in one turn keeps its order.
-    fn finish(mut self) -> Track<'a> {
+    fn finish(mut self) -> Vec<u8> {
         self.0.sort_by_key(|(at, turn, _)| (*at, *turn));
-        let mut track = Track::new();
-        let mut before = 0;
-        for (at, _, kind) in self.0 {
+        let (mut track, mut before) = (Vec::new(), 0);
+        for (at, _, what) in self.0 {
             let mut delta = at - before;
             // What is farther apart than a delta can say gets an empty text in between.
-            const MOST: i64 = 0x0fff_ffff;
-            while delta > MOST {
-                let kind = TrackEventKind::Meta(MetaMessage::Text(b""));
-                track.push(TrackEvent { delta: u28::max_value(), kind });
-                delta -= MOST;
+            while delta > i64::from(MAX_DELTA) {
+                smf::push(&mut track, MAX_DELTA, Event::Meta(smf::TEXT, &[]));
+                delta -= i64::from(MAX_DELTA);
             }
-            let delta = u28::from_int_lossy(u32::try_from(delta).unwrap_or(0));
-            track.push(TrackEvent { delta, kind });
+            let event = match &what {
+                What::Midi(message) => Event::Midi(*message),
+                What::Meta(kind, data) => Event::Meta(*kind, data),
+            };
+            smf::push(&mut track, u32::try_from(delta).unwrap_or(0), event);
             before = at;
         }
-        track.push(TrackEvent { delta: u28::from(0), kind: TrackEventKind::Meta(MetaMessage::EndOfTrack) });
+        smf::push(&mut track, 0, Event::Meta(smf::END_OF_TRACK, &[]));
         track
     }
 }
