@@ -8,8 +8,19 @@ use crate::scan::Scanner;
 use crate::{Result, shell, test, workspace};
 
 /// The fenced crates, and those that their manifests name.
-const COPIED: &[&str] =
-    &["time", "rt", "dsp", "processor", "graph", "engine", "devices", "testkit", "signals"];
+const COPIED: &[&str] = &[
+    "time",
+    "rt",
+    "dsp",
+    "processor",
+    "graph",
+    "engine",
+    "devices",
+    "session",
+    "lowering",
+    "testkit",
+    "signals",
+];
 
 /// Something forbidden.
 struct Fault {
